@@ -1,0 +1,1 @@
+"""Dialogue scripts in, speech and fitting facial animation out, in bulk."""

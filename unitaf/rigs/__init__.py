@@ -1,0 +1,1 @@
+"""Channel names and orders, and the meshes that curves move."""
