@@ -1,0 +1,1 @@
+"""From speech, or from a text-to-speech engine's features, to what the face does."""
