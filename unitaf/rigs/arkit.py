@@ -54,6 +54,39 @@ LIVE_LINK_CSV = _swapped(CHANNELS, ("jawLeft", "jawRight"), ("mouthLeft", "mouth
 ALPHABETICAL = tuple(sorted(BLENDSHAPES))
 """Order A: MediaPipe-style and several Audio2Face files."""
 
+UNITALKER_51 = (
+    "eyeBlinkLeft", "eyeBlinkRight", "eyeSquintLeft", "eyeSquintRight",
+    "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight",
+    "eyeWideLeft", "eyeWideRight", "eyeLookOutLeft", "eyeLookOutRight",
+    "eyeLookUpLeft", "eyeLookUpRight",
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
+    "jawOpen", "mouthClose", "jawLeft", "jawRight", "jawForward",
+    "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight",
+    "mouthRollUpper", "mouthRollLower", "mouthSmileLeft", "mouthSmileRight",
+    "mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight",
+    "mouthFrownLeft", "mouthFrownRight", "mouthPressLeft", "mouthPressRight",
+    "mouthPucker", "mouthFunnel", "mouthLeft", "mouthRight",
+    "mouthShrugLower", "mouthShrugUpper", "noseSneerLeft", "noseSneerRight",
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight",
+)  # fmt: skip
+"""UniTalker's order for its own recordings (data sets D6 and D7): FaceScape's, without tongueOut."""
+
+UNITALKER_52 = ALPHABETICAL
+"""UniTalker's order for 3D-ETF (data sets D3 and D4): EmoTalk's, which is alphabetical."""
+
+UNITAF_61 = (*UNITALKER_51, "tongueOut", *ANGLES)
+"""UniTAF's labels. That the last ten are these is inferred from their count, not documented."""
+
+ORDERS = {
+    "apple": CHANNELS,
+    "live_link_csv": LIVE_LINK_CSV,
+    "alphabetical": ALPHABETICAL,
+    "unitalker_51": UNITALKER_51,
+    "unitalker_52": UNITALKER_52,
+    "unitaf_61": UNITAF_61,
+}
+"""Every known order by the name that a user can give for a file or checkpoint without names."""
+
 LIP_OPENING = (
     "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight",
 )  # fmt: skip
