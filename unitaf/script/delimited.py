@@ -1,0 +1,125 @@
+"""CSV and TSV: RFC 4180 quotes, any line end, line breaks inside quotes.
+
+Every column is carried as text. A record whose quotes do not pair up is rejected alone: reading
+goes on with the next line of the file, so one stray quote does not swallow what follows. Records
+without any content, which spreadsheets leave behind, are skipped.
+"""
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import pyarrow as pa
+
+from unitaf.errors import ConfigError
+from unitaf.script.columns import Columns
+from unitaf.script.lines import Reject, readable_id
+from unitaf.script.source import Chunk, open_text
+
+_Record = tuple[int, list[str]]
+"""The line of the file where a record begins, and its fields: none if its quotes are broken."""
+
+
+class DelimitedSource:
+    """A CSV or TSV file.
+
+    Args:
+        path: The file.
+        delimiters: The delimiter is the one of these that splits the header into most columns.
+
+    Raises:
+        ConfigError: If the file has no header or is not UTF-8.
+    """
+
+    def __init__(self, path: Path, delimiters: str) -> None:
+        self._path = path
+        headers = {delimiter: self._header(delimiter) for delimiter in delimiters}
+        self._delimiter = max(headers, key=lambda delimiter: len(headers[delimiter]))
+        self._names = headers[self._delimiter]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Every column, as text; a column without a name is called by its position."""
+        return pa.schema([(name, pa.string()) for name in self._names])
+
+    def chunks(self, columns: Columns, size: int) -> Iterator[Chunk]:
+        """Read the file from its start, at most `size` records at a time."""
+        with open_text(self._path, newline="") as file:
+            records = _records(file, self._delimiter)
+            next(records)
+            while group := list(islice(records, size)):
+                yield self._chunk(group, columns)
+
+    def _header(self, delimiter: str) -> list[str]:
+        with open_text(self._path, newline="") as file:
+            header = next(_records(file, delimiter), None)
+        if header is None or not header[1]:
+            raise ConfigError(f"script {self._path} does not begin with a line of column names")
+        return [
+            name.strip() or f"column_{position}" for position, name in enumerate(header[1], start=1)
+        ]
+
+    def _chunk(self, group: list[_Record], columns: Columns) -> Chunk:
+        width = len(self._names)
+        good = [(row, fields) for row, fields in group if len(fields) == width]
+        values = list(zip(*(fields for _, fields in good), strict=True)) or [()] * width
+        named = dict(zip(self._names, values, strict=True))
+        return Chunk(
+            rows=[row for row, _ in good],
+            roles={role: named[name] for role, name in columns.roles.items()},
+            extras=pa.RecordBatch.from_arrays(
+                [pa.array(named[name], pa.string()) for name in columns.extras],
+                schema=pa.schema([(name, pa.string()) for name in columns.extras]),
+            ),
+            rejects=[
+                self._reject(row, fields, columns.roles["line_id"])
+                for row, fields in group
+                if len(fields) != width
+            ],
+        )
+
+    def _reject(self, row: int, fields: list[str], id_column: str) -> Reject:
+        if not fields:
+            return Reject(row, "", "", "a quote has no partner, or other text follows it")
+        line_id = readable_id(dict(zip(self._names, fields, strict=False)).get(id_column))
+        count = f"the line has {len(fields)} fields and the header {len(self._names)}"
+        if len(fields) < len(self._names):
+            return Reject(row, line_id, self._names[len(fields)], count)
+        hint = f"; a field with {self._delimiter!r} in it needs quotes around it"
+        return Reject(row, line_id, "", count + hint)
+
+
+csv_source = partial(DelimitedSource, delimiters=",;")
+tsv_source = partial(DelimitedSource, delimiters="\t")
+
+
+def _records(file: TextIO, delimiter: str) -> Iterator[_Record]:
+    replay: deque[str] = deque()
+    record: list[str] = []
+
+    def lines() -> Iterator[str]:
+        while (line := replay.popleft() if replay else next(file, None)) is not None:
+            record.append(line)
+            yield line
+
+    row = 1
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    while True:
+        record.clear()
+        try:
+            fields = next(reader, None)
+        except csv.Error:
+            replay.extendleft(reversed(record[1:]))
+            reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+            yield row, []
+            row += 1
+            continue
+        if fields is None:
+            return
+        if any(fields):
+            yield row, fields
+        row += len(record)

@@ -1,0 +1,82 @@
+"""What a script format gives: its columns, and its records in chunks.
+
+A new format is a file with a class that is a `Source`, and an entry in `script.FORMATS`. A source
+knows its file format and nothing about what a good line is. Its constructor raises `ConfigError`
+for a file that cannot be read; a bad record becomes a `Reject`.
+"""
+
+import codecs
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TextIO
+
+import pyarrow as pa
+
+from unitaf.errors import ConfigError
+from unitaf.script.columns import Columns
+from unitaf.script.lines import Reject
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Some records of a script, column by column."""
+
+    rows: list[int]
+    """Where each record is in the file."""
+    roles: dict[str, Sequence[object]]
+    """Role to one raw value a record."""
+    extras: pa.RecordBatch
+    """The columns without a role, one row a record."""
+    rejects: list[Reject]
+    """The records that could not be read; they are not counted above."""
+
+
+class Source(Protocol):
+    """A script file of one format."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Every column in the file's order, with the type in which it is carried."""
+        ...
+
+    def chunks(self, columns: Columns, size: int) -> Iterator[Chunk]:
+        """Read the file from its start, at most `size` records at a time."""
+        ...
+
+
+@contextmanager
+def open_text(path: Path, newline: str) -> Iterator[TextIO]:
+    r"""Open a text file in UTF-8, or in UTF-16 if it says so by a byte-order mark.
+
+    Args:
+        path: The file.
+        newline: As for `open`: ``\n`` to end lines there only, empty for every line end.
+
+    Raises:
+        ConfigError: If the file has another encoding.
+    """
+    with open(path, "rb") as file:
+        is_utf16 = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    try:
+        with open(path, encoding="utf-16" if is_utf16 else "utf-8-sig", newline=newline) as file:
+            yield file
+    except UnicodeDecodeError as error:
+        place = "is not valid UTF-16" if is_utf16 else _first_bad_byte(path)
+        raise ConfigError(
+            f"script {path} {place}; save it as UTF-8 (in Excel: 'CSV UTF-8')"
+        ) from error
+
+
+def _first_bad_byte(path: Path) -> str:
+    with open(path, "rb") as file:
+        offset = 0
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                at, byte = offset + error.start, line[error.start]
+                return f"is not UTF-8: byte {at} of the file, in line {number}, is 0x{byte:02X}"
+            offset += len(line)
+    return "is not UTF-8"
