@@ -1,0 +1,1 @@
+"""How good a face motion is: pure functions of arrays, each after the paper that it names."""
