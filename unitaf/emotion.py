@@ -1,7 +1,7 @@
 """How people write emotions, and how each way maps onto the eight numbers of `types.EMOTIONS`.
 
-Understood: a tag (``angry``), tags with strengths (``angry:0.7, sad 0.2``), eight numbers in IndexTTS2's
-order, and Audio2Face-3D's ten emotions. A name alone has strength `DEFAULT_STRENGTH`.
+Understood: a tag (``angry``), tags with strengths (``angry:0.7, sad 0.2``), eight numbers in
+IndexTTS2's order, and Audio2Face-3D's ten emotions. A name alone has strength `DEFAULT_STRENGTH`.
 """
 
 import json
@@ -58,6 +58,7 @@ _SYNONYMS: dict[str, dict[str, float]] = {
     "cheekiness": {"happy": 0.7, "surprised": 0.2},
     "outofbreath": {"afraid": 0.5, "surprised": 0.3},
 }
+_JOINT = re.compile(r"(?<=[a-z])[ _-]+(?=[a-z])")
 _PART = re.compile(r"^([a-z]+)\s*(?:[:=@ ]\s*)?(-?\d*\.?\d+%?)?$")
 
 
@@ -82,9 +83,11 @@ def parse_emotion(text: str) -> Emotion:
         return from_numbers([float(part) for part in parts])
     strengths: dict[str, float] = {}
     for part in parts:
-        match = _PART.match(part.replace("_", "").replace("-", ""))
+        match = _PART.match(_JOINT.sub("", part))
         if match is None:
-            raise ValueError(f"cannot read emotion {part!r}; write a name such as 'angry' or 'angry:0.7'")
+            raise ValueError(
+                f"cannot read emotion {part!r}; write a name such as 'angry' or 'angry:0.7'"
+            )
         strengths[match[1]] = _strength(match[2])
     return from_names(strengths)
 

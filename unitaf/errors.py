@@ -4,7 +4,8 @@
       ConfigError           the user's file or setting is wrong      exit 2, one line, no traceback
       InputError            this utterance or clip is unusable       a reject row; the run goes on
       BackendError          a model or server failed                 the job fails
-        BackendUnavailable  transient: timeout, 503, preempted       retried with a bound, then the job fails
+        BackendUnavailable  transient: timeout, 503, preempted       retried with a bound, then the
+        job fails
       StorageError          an object could not be read or created   the job fails
 
 Misuse of a function is a plain ``ValueError``. Every message says what, which, and what to do.

@@ -1,9 +1,10 @@
 """How samples, seconds, feature steps and animation frames convert: the only rate arithmetic.
 
-Conventions: the sample clock rules. Sample i is at i / sample_rate, step i at i / feature_rate, frame
-i at i / fps. A clip of n samples has ``ceil(n * fps / sample_rate)`` frames, so the last frame lies
-inside the audio and the next would not. Rates are read as the decimal that the user wrote (29.97 is
-2997/100), and counts are computed in integers, so nothing drifts however long the clip is.
+Conventions: the sample clock rules. Sample i is at i / sample_rate, step i at i / feature_rate,
+frame i at i / fps. A clip of n samples has ``ceil(n * fps / sample_rate)`` frames, so the last
+frame lies inside the audio and the next would not. Rates are read as the decimal that the user
+wrote (29.97 is 2997/100), and counts are computed in integers, so nothing drifts however long the
+clip is.
 """
 
 from fractions import Fraction
@@ -84,9 +85,9 @@ def timecode(frame: int, fps: float, start_s: float = 0.0) -> str:
     rate = exact_rate(fps)
     nominal = -(-rate.numerator // rate.denominator)
     exact = frame / rate + Fraction(repr(float(start_s)))
-    seconds, rest = divmod(exact, 1)
-    thousandths = int(rest * nominal * 1000)
-    whole, part = divmod(thousandths, 1000)
-    minutes, second = divmod(int(seconds), 60)
+    thousandths = int(exact * nominal * 1000 + Fraction(1, 2))
+    frames, part = divmod(thousandths, 1000)
+    seconds, whole = divmod(frames, nominal)
+    minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours % 24:02d}:{minute:02d}:{second:02d}:{whole:02d}.{part:03d}"

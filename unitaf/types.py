@@ -1,8 +1,8 @@
 """The nouns of unitaf, and the protocols between its parts.
 
-Nouns hold numpy arrays, cheap to pickle and to write; tensors live inside models. Conventions: times
-in seconds from the start of the waveform, audio mono float32 in -1..1, curves in the canonical
-channel order of `unitaf.rigs.arkit`.
+Nouns hold numpy arrays, cheap to pickle and to write; tensors live inside models. Conventions:
+times in seconds from the start of the waveform, audio mono float32 in -1..1, curves in the
+canonical channel order of `unitaf.rigs.arkit`.
 """
 
 from collections.abc import Sequence

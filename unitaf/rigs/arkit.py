@@ -1,9 +1,9 @@
 """The face channels by name, and every order of them that is met in the wild.
 
-Conventions: 52 blendshapes with Apple's names, in the order of Apple's documentation and of the Live
-Link protocol ("order P"), then nine angles: 61 canonical channels. Blendshapes are 0 to 1, angles are
-radians. Orders differ between files that look alike, so every border maps by name (`column_indices`,
-`reorder`); no code may assume a position.
+Conventions: 52 blendshapes with Apple's names, in the order of Apple's documentation and of the
+Live Link protocol ("order P"), then nine angles: 61 canonical channels. Blendshapes are 0 to 1,
+angles are radians. Orders differ between files that look alike, so every border maps by name
+(`column_indices`, `reorder`); no code may assume a position.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ def _swapped(names: tuple[str, ...], *pairs: tuple[str, str]) -> tuple[str, ...]
 
 
 LIVE_LINK_CSV = _swapped(CHANNELS, ("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"))
-"""The column order of files recorded by the Live Link Face app ("order C"): not that of its protocol."""
+"""The columns of files recorded by the Live Link Face app ("order C"): not its protocol's order."""
 
 ALPHABETICAL = tuple(sorted(BLENDSHAPES))
 """Order A: MediaPipe-style and several Audio2Face files."""
@@ -69,7 +69,7 @@ UNITALKER_51 = (
     "mouthShrugLower", "mouthShrugUpper", "noseSneerLeft", "noseSneerRight",
     "cheekPuff", "cheekSquintLeft", "cheekSquintRight",
 )  # fmt: skip
-"""UniTalker's order for its own recordings (data sets D6 and D7): FaceScape's, without tongueOut."""
+"""UniTalker's order for its own recordings (D6 and D7): FaceScape's, without tongueOut."""
 
 UNITALKER_52 = ALPHABETICAL
 """UniTalker's order for 3D-ETF (data sets D3 and D4): EmoTalk's, which is alphabetical."""
@@ -88,7 +88,8 @@ ORDERS = {
 """Every known order by the name that a user can give for a file or checkpoint without names."""
 
 LIP_OPENING = (
-    "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight",
+    "mouthUpperUpLeft", "mouthUpperUpRight",
 )  # fmt: skip
 """Channels that part the lips while the jaw is closed."""
 

@@ -1,0 +1,30 @@
+# make demo: voice and animate the demo script.   make test: every check and test.   make check: the quick ones.
+PYTHON ?= python3
+BIN := .venv/bin
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: demo test check clean
+
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "unitaf needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+demo: .venv/installed
+	@$(BIN)/unitaf generate ray_jobs/scripts/demo.csv demo
+	@echo; echo "Look at one take:"
+	@echo "  $(BIN)/unitaf show demo monologue_01 --audio take.wav --plot take.png"
+	@echo "  $(BIN)/unitaf export demo delivery --format wav,livelink,json"
+
+check: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest
+
+clean:
+	rm -rf .venv demo

@@ -1,0 +1,48 @@
+"""Config to objects: the only place that looks at a ``kind``.
+
+Building is cheap: engines and animators load their models when they are first used.
+"""
+
+from typing import assert_never
+
+from unitaf.config import FaceConfig, GenerateConfig, HibariConfig, StubConfig, TtsConfig
+from unitaf.errors import ConfigError
+from unitaf.face.visemes import VisemeAnimator
+from unitaf.script.lines import ScriptDefaults
+from unitaf.tts.hibari import Hibari
+from unitaf.tts.stub import StubSpeech
+from unitaf.types import FaceAnimator, TextToSpeech
+
+
+def build_tts(config: TtsConfig) -> TextToSpeech:
+    """Return the text-to-speech engine of a job.
+
+    Raises:
+        ConfigError: If the voice does not exist or the engine is not installed.
+    """
+    match config:
+        case HibariConfig():
+            try:
+                return Hibari(voice=config.voice, speed=config.speed)
+            except ValueError as error:
+                raise ConfigError(f"tts: {error}") from error
+        case StubConfig():
+            return StubSpeech()
+        case _:
+            assert_never(config)
+
+
+def build_face(config: FaceConfig) -> FaceAnimator:
+    """Return the face animator of a job."""
+    return VisemeAnimator(strength=config.strength)
+
+
+def build_script_defaults(config: GenerateConfig) -> ScriptDefaults:
+    """Return what a script line takes on that does not say otherwise."""
+    script = config.script
+    return ScriptDefaults(
+        language=script.language,
+        speaker=script.speaker,
+        seed=script.seed,
+        max_characters=script.max_characters,
+    )

@@ -1,0 +1,223 @@
+"""What the command shows: progress while it works, tables at the end."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from unitaf.emotion import describe_emotion
+from unitaf.pipelines.preview import Preview
+from unitaf.pipelines.progress import OnProgress, Progress, Report
+from unitaf.pipelines.store import StoreStatus
+from unitaf.tts.voices import Voice
+from unitaf.types import Take
+
+_PLAIN_LINE_EVERY_S = 5.0
+
+
+@contextmanager
+def progress_shown() -> Iterator[OnProgress]:
+    """Show progress on stderr: a bar on a terminal, now and then a line elsewhere."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with _bar(console) as bar:
+            task = bar.add_task("plan", total=None, detail="")
+            yield lambda progress: bar.update(
+                task,
+                description=progress.stage,
+                total=progress.lines_total or None,
+                completed=progress.lines,
+                detail=describe_progress(progress),
+            )
+        return
+    last = [-_PLAIN_LINE_EVERY_S, ""]
+
+    def print_line(progress: Progress) -> None:
+        now = time.monotonic()
+        is_due = now - float(last[0]) >= _PLAIN_LINE_EVERY_S
+        if is_due or progress.stage != last[1] or progress.lines == progress.lines_total:
+            last[:] = [now, progress.stage]
+            console.print(f"{progress.stage}: {describe_progress(progress)}", highlight=False)
+
+    yield print_line
+
+
+def _bar(console: Console) -> Bar:
+    return Bar(
+        TextColumn("{task.description:>5}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def describe_progress(progress: Progress) -> str:
+    """Return progress as one line."""
+    parts = [f"{progress.lines:,} of {progress.lines_total:,} lines"]
+    if progress.stage == "make":
+        parts.append(f"{duration(progress.audio_s)} of audio, {progress.audio_s_per_s:.0f} s/s")
+    parts.append(f"{progress.rejects:,} rejects")
+    if progress.eta_s is not None and progress.stage == "make":
+        parts.append(f"{duration(progress.eta_s)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: ``4.2 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(num_bytes: float) -> str:
+    """Return a number of bytes with a decimal unit."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if num_bytes < 1000:
+            return f"{num_bytes:.0f} {unit}" if unit == "bytes" else f"{num_bytes:.1f} {unit}"
+        num_bytes /= 1000
+    return f"{num_bytes:.1f} TB"
+
+
+def print_preview(preview: Preview) -> None:
+    """Print what a run would do."""
+    counts = preview.counts
+    _print_pairs(
+        "Dry run: nothing is made",
+        [
+            ("lines", f"{counts.lines:,}"),
+            ("rejected lines", f"{counts.rejects:,}"),
+            ("takes needed", f"{counts.unique:,}"),
+            ("there already", f"{counts.done:,}"),
+            ("to be made", f"{counts.todo:,}"),
+            ("audio, about", duration(preview.audio_s)),
+            ("time, about", f"{duration(preview.wall_s)} {preview.basis}"),
+            ("size, about", size(preview.payload_bytes)),
+        ],
+    )
+    for row, line_id, column, reason in preview.first_rejects:
+        _print(f"row {row}: {line_id!r}, {column}: {reason}")
+
+
+def print_report(report: Report) -> None:
+    """Print how a run went."""
+    seconds = report.seconds
+    stages = ", ".join(
+        f"{stage} {seconds[stage]:.1f}"
+        for stage in ("plan", "start", "make", "end")
+        if stage in seconds
+    )
+    pairs = [
+        ("store", report.store),
+        ("lines", f"{report.lines:,}"),
+        ("with a take", f"{report.takes:,}"),
+        ("takes made", f"{report.made:,}"),
+        ("takes reused", f"{report.reused:,}"),
+        ("rejected lines", _count_by(report.rejects, report.rejects_by_column)),
+    ]
+    if report.made:
+        pairs += [
+            ("audio made", duration(report.audio_s)),
+            ("speed", f"{report.audio_s_per_s:.0f} s of audio a second, {report.actors} workers"),
+            ("size", size(report.payload_bytes)),
+        ]
+    _print_pairs(f"Run {report.run}", [*pairs, ("seconds", stages)])
+
+
+def print_status(status: StoreStatus) -> None:
+    """Print what a store holds."""
+    left = f"{status.open_lines:,} lines" if status.open_lines else "nothing"
+    _print_pairs(
+        "Store",
+        [
+            ("takes", f"{status.takes:,} in {status.shards:,} files"),
+            ("languages", ", ".join(status.languages) or "none"),
+            ("audio", duration(status.audio_s)),
+            ("size", size(status.payload_bytes)),
+            ("left by the last plan", left),
+        ],
+    )
+    table = Table("run", "script", "lines", "made", "rejects", title="Runs, newest first")
+    for run in status.runs:
+        if run.report is None:
+            table.add_row(run.name, "not ended: at work, or killed", "", "", "")
+        else:
+            keys = ("script", "lines", "made", "rejects")
+            table.add_row(run.name, *(str(run.report[key]) for key in keys))
+    _console().print(table)
+
+
+def print_take(take: Take) -> None:
+    """Print one take."""
+    said, speech, motion = take.utterance, take.speech, take.motion
+    _print_pairs(
+        f"Line {said.id}",
+        [
+            ("text", said.text),
+            ("speaker", said.speaker or "-"),
+            ("language", said.language),
+            ("emotion", describe_emotion(said.emotion) or "neutral"),
+            (
+                "audio",
+                f"{speech.duration_s:.3f} s, {speech.num_samples:,} at {speech.sample_rate} Hz",
+            ),
+            ("face", f"{len(motion.curves):,} frames at {motion.fps:g} fps"),
+            ("voice", take.provenance.voice),
+            ("made by", f"{take.provenance.tts}; {take.provenance.face}"),
+            ("licence", take.provenance.licence),
+            ("take key", take.key),
+        ],
+    )
+    for word in speech.words:
+        sounds = " ".join(
+            phone.label
+            for phone in speech.phones
+            if phone.label and word.start_s <= (phone.start_s + phone.end_s) / 2 < word.end_s
+        )
+        _print(f"{word.start_s:8.3f} {word.end_s:8.3f}  {word.text:<16} {sounds}")
+
+
+def print_voices(voices: Sequence[Voice]) -> None:
+    """Print the voices that there are."""
+    table = Table("engine", "voice", "languages", "licence", "installed", "note")
+    for voice in voices:
+        installed = "yes" if voice.is_installed else "no"
+        table.add_row(
+            voice.engine,
+            voice.voice,
+            ", ".join(voice.languages),
+            voice.licence,
+            installed,
+            voice.note,
+        )
+    _console().print(table)
+
+
+def _count_by(total: int, parts: dict[str, int]) -> str:
+    if not total:
+        return "0"
+    by_column = ", ".join(f"{column or 'line'}: {count:,}" for column, count in parts.items())
+    return f"{total:,} ({by_column})"
+
+
+def _print_pairs(title: str, pairs: Sequence[tuple[str, str]]) -> None:
+    table = Table(title=title, show_header=False, title_justify="left")
+    for label, value in pairs:
+        table.add_row(label, value)
+    _console().print(table)
+
+
+def _print(line: str) -> None:
+    _console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _console() -> Console:
+    return Console()

@@ -1,0 +1,246 @@
+"""How one shard is made and committed: what a worker does, without a word about Ray.
+
+Promises kept here: a line that fails becomes a reject and the rest of the shard goes on; the
+payload is written before the manifest; a shard that is committed already is not made again.
+"""
+
+import io
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unitaf.config import OutputConfig
+from unitaf.errors import BackendError, InputError
+from unitaf.pipelines.shards import (
+    Manifest,
+    PlannedShard,
+    RejectSummary,
+    TakeSummary,
+    encode_manifest,
+    manifest_name,
+    payload_name,
+)
+from unitaf.pipelines.takes import ROW_GROUP_SIZE, encode_takes
+from unitaf.storage import Creation, Storage
+from unitaf.types import (
+    EMOTIONS,
+    FaceAnimator,
+    FaceMotion,
+    Provenance,
+    Shard,
+    Speech,
+    Take,
+    TextToSpeech,
+    Utterance,
+)
+
+LINES_SCHEMA = pa.schema(
+    [
+        ("line_id", pa.string()),
+        ("text", pa.string()),
+        ("language", pa.string()),
+        ("speaker", pa.string()),
+        ("emotion", pa.list_(pa.float64(), len(EMOTIONS))),
+        ("seed", pa.int64()),
+        ("take_key", pa.string()),
+    ]
+)
+"""The lines of a plan's part, one row group a shard."""
+
+
+@dataclass(slots=True)
+class ShardRecord:
+    """What a worker tells the driver of a shard: a small, flat row."""
+
+    shard: str
+    is_new: bool = True
+    """Whether this worker made the shard; otherwise another had committed it."""
+    num_lines: int = 0
+    num_takes: int = 0
+    num_rejects: int = 0
+    audio_s: float = 0.0
+    payload_bytes: int = 0
+    tts_s: float = 0.0
+    face_s: float = 0.0
+    encode_s: float = 0.0
+    storage_s: float = 0.0
+    started_s: float = field(default_factory=time.time)
+    ended_s: float = 0.0
+    worker: int = 0
+    """The worker's process id."""
+
+
+class ShardMaker:
+    """Makes shards: holds the engine and the animator, writes its own files.
+
+    Args:
+        storage: Where the plan is read and takes are written.
+        tts: The text-to-speech engine.
+        face: The face animator.
+        output: Frame rate and audio format.
+    """
+
+    def __init__(
+        self, storage: Storage, tts: TextToSpeech, face: FaceAnimator, output: OutputConfig
+    ) -> None:
+        self._storage = storage
+        self._tts = tts
+        self._face = face
+        self._output = output
+        self._provenance = Provenance(
+            tts=tts.fingerprint,
+            face=face.fingerprint,
+            voice=tts.voice,
+            licence="; ".join(dict.fromkeys([tts.licence, face.licence])),
+            unitaf=version("unitaf"),
+        )
+
+    def make(self, planned: PlannedShard) -> ShardRecord:
+        """Make a shard and commit it, unless it is committed already.
+
+        Raises:
+            BackendError: If the engine failed other than on one line.
+            StorageError: If the plan could not be read or the takes not be written.
+        """
+        record = ShardRecord(planned.id, num_lines=planned.num_lines, worker=os.getpid())
+        if self._storage.exists(manifest_name(planned.id)):
+            record.is_new = False
+        else:
+            started = time.perf_counter()
+            shard = read_shard(self._storage, planned)
+            record.storage_s += time.perf_counter() - started
+            takes, rejects = self._perform(shard, record)
+            self._commit(planned, takes, rejects, record)
+        record.ended_s = time.time()
+        return record
+
+    def _perform(self, shard: Shard, record: ShardRecord) -> tuple[list[Take], list[RejectSummary]]:
+        keys = dict(zip((u.id for u in shard.utterances), shard.keys, strict=True))
+        takes: list[Take] = []
+        rejects: list[RejectSummary] = []
+        size = max(1, self._tts.batch_size)
+        for start in range(0, len(shard.utterances), size):
+            batch = list(shard.utterances[start : start + size])
+            speeches = self._speak(batch, keys, rejects, record)
+            started = time.perf_counter()
+            motions = self._face.animate(batch, speeches, self._output.fps)
+            record.face_s += time.perf_counter() - started
+            takes += self._join(batch, keys, speeches, motions)
+        record.num_takes, record.num_rejects = len(takes), len(rejects)
+        record.audio_s = sum(take.speech.duration_s for take in takes)
+        return takes, rejects
+
+    def _speak(
+        self,
+        batch: list[Utterance],
+        keys: dict[str, str],
+        rejects: list[RejectSummary],
+        record: ShardRecord,
+    ) -> list[Speech]:
+        """Say what can be said; lines that cannot are taken out of the batch."""
+        while batch:
+            started = time.perf_counter()
+            try:
+                speeches = self._tts.synthesize(batch)
+            except InputError as error:
+                if error.utterance_id not in {utterance.id for utterance in batch}:
+                    raise BackendError(
+                        f"the engine rejected line {error.utterance_id!r}, which it was not given"
+                    ) from error
+                rejects.append(RejectSummary(keys[error.utterance_id], error.column, error.reason))
+                batch[:] = [u for u in batch if u.id != error.utterance_id]
+                continue
+            finally:
+                record.tts_s += time.perf_counter() - started
+            if len(speeches) != len(batch):
+                raise BackendError(
+                    f"the engine gave {len(speeches)} results for {len(batch)} lines,"
+                    f" the first of them {batch[0].id!r}"
+                )
+            return speeches
+        return []
+
+    def _join(
+        self,
+        batch: Sequence[Utterance],
+        keys: dict[str, str],
+        speeches: Sequence[Speech],
+        motions: Sequence[FaceMotion],
+    ) -> list[Take]:
+        return [
+            Take(keys[utterance.id], utterance, speech, motion, self._provenance)
+            for utterance, speech, motion in zip(batch, speeches, motions, strict=True)
+        ]
+
+    def _commit(
+        self,
+        planned: PlannedShard,
+        takes: list[Take],
+        rejects: list[RejectSummary],
+        record: ShardRecord,
+    ) -> None:
+        started = time.perf_counter()
+        data = encode_takes(takes, self._output.audio_format) if takes else b""
+        record.encode_s = time.perf_counter() - started
+        record.payload_bytes = len(data)
+        manifest = Manifest(
+            shard=planned.id,
+            language=planned.language,
+            payload=payload_name(planned.id, planned.language, data) if data else "",
+            payload_bytes=len(data),
+            row_group_size=ROW_GROUP_SIZE,
+            sample_rate=self._tts.sample_rate,
+            fps=self._output.fps,
+            tts=self._tts.fingerprint,
+            face=self._face.fingerprint,
+            takes=tuple(
+                TakeSummary(t.key, t.speech.num_samples, len(t.motion.curves)) for t in takes
+            ),
+            rejects=tuple(rejects),
+        )
+        started = time.perf_counter()
+        if data:
+            self._storage.create(manifest.payload, data)
+        created = self._storage.create(manifest_name(planned.id), encode_manifest(manifest))
+        record.is_new = created is Creation.CREATED
+        record.storage_s += time.perf_counter() - started
+
+
+def encode_lines(lines: Sequence[tuple[Utterance, str]]) -> pa.RecordBatch:
+    """Return the lines of a shard with their keys as rows of a plan's part."""
+    rows = [
+        {
+            "line_id": said.id,
+            "text": said.text,
+            "language": said.language,
+            "speaker": said.speaker,
+            "emotion": said.emotion,
+            "seed": said.seed,
+            "take_key": key,
+        }
+        for said, key in lines
+    ]
+    return pa.RecordBatch.from_pylist(rows, LINES_SCHEMA)
+
+
+def read_shard(storage: Storage, planned: PlannedShard) -> Shard:
+    """Read the lines of a planned shard."""
+    part = pq.ParquetFile(io.BytesIO(storage.read(planned.part)))
+    rows = part.read_row_group(planned.row_group).to_pylist()
+    utterances = tuple(
+        Utterance(
+            row["line_id"],
+            row["text"],
+            row["language"],
+            row["speaker"],
+            tuple(row["emotion"]),
+            row["seed"],
+        )
+        for row in rows
+    )
+    return Shard(planned.id, utterances, tuple(row["take_key"] for row in rows))

@@ -1,0 +1,209 @@
+"""From a script and a store to the shards that are left: no model is loaded, no worker started."""
+
+import io
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from unitaf.build import build_face, build_script_defaults, build_tts
+from unitaf.config import GenerateConfig
+from unitaf.errors import StorageError
+from unitaf.pipelines.ledger import Counts, Ledger
+from unitaf.pipelines.making import LINES_SCHEMA, encode_lines
+from unitaf.pipelines.shards import (
+    Manifest,
+    Plan,
+    PlannedShard,
+    Recipe,
+    decode_manifest,
+    decode_plan,
+    default_shard_size,
+    encode_plan,
+    manifest_name,
+    plan_id,
+    plan_name,
+    plan_part_name,
+    shard_id,
+    take_key,
+)
+from unitaf.script.lines import Reject, ScriptLine
+from unitaf.script.script import open_script
+from unitaf.storage import Creation, Storage, open_storage, read_many
+from unitaf.types import Utterance
+
+_LINES_A_PART = 8192
+
+
+class Job:
+    """A script read and held against a store.
+
+    Args:
+        ledger: The script's lines.
+        storage: The store.
+    """
+
+    def __init__(self, ledger: Ledger, storage: Storage) -> None:
+        self.ledger = ledger
+        self.storage = storage
+        self.committed: set[str] = set()
+        """The shards that the store holds, as of the last `refresh`."""
+
+    def refresh(self) -> bool:
+        """Read the manifests that have come since the last time; say whether there were any."""
+        known = len(self.committed)
+        for manifest in read_manifests(self.storage, self.committed):
+            self.ledger.mark_done([manifest])
+            self.committed.add(manifest.shard)
+        return len(self.committed) > known
+
+    def counts(self) -> Counts:
+        """Count what is there and what is left, as of the last `refresh`."""
+        return self.ledger.counts()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The shards that a driver has to see committed."""
+
+    pending: tuple[PlannedShard, ...]
+    is_joined: bool
+    """Whether another driver had created the plan: it may be at work on the same shards."""
+
+
+@contextmanager
+def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[Job]:
+    """Read a script, compute every take key and find what the store already holds.
+
+    Raises:
+        ConfigError: If the script or a setting cannot be used.
+        StorageError: If the store cannot be read.
+    """
+    tts, face = build_tts(config.tts), build_face(config.face)
+    recipe = Recipe(
+        tts.fingerprint, face.fingerprint, config.output.fps, config.output.audio_format
+    )
+    languages = tts.languages
+
+    def check(line: ScriptLine) -> Reject | None:
+        return check_language(line, languages)
+
+    folder = Path(tempfile.mkdtemp(prefix="unitaf-"))
+    ledger = Ledger(folder)
+    try:
+        path = fetch_script(script, folder, config.run.retry_budget_s)
+        opened = open_script(path, build_script_defaults(config))
+        ledger.load(opened, lambda utterance: take_key(utterance, recipe), check)
+        job = Job(ledger, storage)
+        job.refresh()
+        yield job
+    finally:
+        ledger.close()
+        shutil.rmtree(folder)
+
+
+def fetch_script(script: str, folder: Path, patience_s: float) -> Path:
+    """Return a script as a local file: from S3 it is copied into a folder first."""
+    if "://" not in script:
+        return Path(script)
+    parent, _, name = script.rpartition("/")
+    local = folder / name
+    local.write_bytes(open_storage(parent, patience_s).read(name))
+    return local
+
+
+def check_language(line: ScriptLine, languages: frozenset[str]) -> Reject | None:
+    """Return the reject of a line in a language that the engine does not speak."""
+    tag = line.utterance.language
+    if {"*", tag, tag.split("-")[0]} & languages:
+        return None
+    known = ", ".join(sorted(languages))
+    reason = f"the engine does not speak {tag!r}; it speaks {known}"
+    return Reject(line.row, line.utterance.id, "language", reason)
+
+
+def read_manifests(storage: Storage, known: Collection[str] = ()) -> Iterator[Manifest]:
+    """Read the manifests of a store, except of known shards, in order of shard id.
+
+    Raises:
+        StorageError: If one is not a manifest.
+    """
+    skipped = {manifest_name(shard) for shard in known}
+    names = (info.name for info in storage.list("manifests/") if info.name not in skipped)
+    for name, data in read_many(storage, names):
+        try:
+            yield decode_manifest(data)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StorageError(f"{storage.uri}: {name} is not a manifest: {error}") from error
+
+
+def plan_work(job: Job, config: GenerateConfig) -> Work:
+    """Return what is left to make, by the job's plan in the store; create the plan if need be.
+
+    A plan is used if its open shards hold just what is left. It may hold more, when another job has
+    made some of its lines meanwhile; then the next plan is used or created.
+    """
+    generation = 0
+    while True:
+        name = plan_id(job.ledger.keys(), config.run.shard_size, generation)
+        plan, is_joined = _read_plan(job.storage, name), True
+        if plan is None:
+            plan, is_joined = _create_plan(job, name, config.run.shard_size)
+        pending = tuple(shard for shard in plan.shards if shard.id not in job.committed)
+        if sum(shard.num_lines for shard in pending) == job.counts().todo:
+            return Work(pending, is_joined)
+        # Either the store has moved on since it was read, or this plan is out of date.
+        if not job.refresh():
+            generation += 1
+
+
+def _read_plan(storage: Storage, plan: str) -> Plan | None:
+    if not storage.exists(plan_name(plan)):
+        return None
+    return decode_plan(storage.read(plan_name(plan)))
+
+
+def _create_plan(job: Job, name: str, shard_size: int | None) -> tuple[Plan, bool]:
+    storage = job.storage
+    size = shard_size or default_shard_size(job.counts().todo)
+    shards: list[PlannedShard] = []
+    part: list[list[tuple[Utterance, str]]] = []
+    index = 0
+    for lines in job.ledger.cut(size):
+        part.append(lines)
+        if sum(map(len, part)) >= _LINES_A_PART:
+            shards += _create_part(storage, name, index, part)
+            part, index = [], index + 1
+    if part:
+        shards += _create_part(storage, name, index, part)
+    plan = Plan(name, tuple(shards))
+    if storage.create(plan_name(name), encode_plan(plan)) is Creation.CREATED:
+        return plan, False
+    return decode_plan(storage.read(plan_name(name))), True
+
+
+def _create_part(
+    storage: Storage, plan: str, index: int, shards: list[list[tuple[Utterance, str]]]
+) -> list[PlannedShard]:
+    sink = io.BytesIO()
+    with pq.ParquetWriter(sink, LINES_SCHEMA, compression="zstd") as writer:
+        for lines in shards:
+            writer.write_batch(encode_lines(lines), row_group_size=len(lines))
+    data = sink.getvalue()
+    part = plan_part_name(plan, index, data)
+    storage.create(part, data)
+    return [
+        PlannedShard(
+            id=shard_id(key for _, key in lines),
+            language=lines[0][0].language,
+            num_lines=len(lines),
+            num_characters=sum(len(said.text) for said, _ in lines),
+            part=part,
+            row_group=row_group,
+        )
+        for row_group, lines in enumerate(shards)
+    ]
