@@ -8,10 +8,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.parity import unitalker_cases
+from tests.parity import indextts2_cases, unitalker_cases
 from tests.parity.golden import Case, find_cases, golden_folder, golden_required
 
-RUNNERS: dict[tuple[str, str], Callable[[Case], None]] = {**unitalker_cases.RUNNERS}
+RUNNERS: dict[tuple[str, str], Callable[[Case], None]] = {
+    **unitalker_cases.RUNNERS,
+    **indextts2_cases.RUNNERS,
+}
 
 
 def runner_for(case: Case) -> Callable[[Case], None]:
