@@ -40,6 +40,8 @@ class DelimitedSource:
         headers = {delimiter: self._header(delimiter) for delimiter in delimiters}
         self._delimiter = max(headers, key=lambda delimiter: len(headers[delimiter]))
         self._names = headers[self._delimiter]
+        if not self._names:
+            raise ConfigError(f"script {path} does not begin with a line of column names")
 
     @property
     def schema(self) -> pa.Schema:
@@ -56,12 +58,8 @@ class DelimitedSource:
 
     def _header(self, delimiter: str) -> list[str]:
         with open_text(self._path, newline="") as file:
-            header = next(_records(file, delimiter), None)
-        if header is None or not header[1]:
-            raise ConfigError(f"script {self._path} does not begin with a line of column names")
-        return [
-            name.strip() or f"column_{position}" for position, name in enumerate(header[1], start=1)
-        ]
+            _, header = next(_records(file, delimiter), (1, []))
+        return [name.strip() or f"column_{number}" for number, name in enumerate(header, start=1)]
 
     def _chunk(self, group: list[_Record], columns: Columns) -> Chunk:
         width = len(self._names)
@@ -86,11 +84,15 @@ class DelimitedSource:
         if not fields:
             return Reject(row, "", "", "a quote has no partner, or other text follows it")
         line_id = readable_id(dict(zip(self._names, fields, strict=False)).get(id_column))
-        count = f"the line has {len(fields)} fields and the header {len(self._names)}"
-        if len(fields) < len(self._names):
-            return Reject(row, line_id, self._names[len(fields)], count)
-        hint = f"; a field with {self._delimiter!r} in it needs quotes around it"
-        return Reject(row, line_id, "", count + hint)
+        width = len(self._names)
+        if len(fields) < width:
+            reason = f"the line has only {len(fields)} of the header's {width} fields"
+            return Reject(row, line_id, self._names[len(fields)], reason)
+        reason = (
+            f"the line has {len(fields)} fields and the header only {width}; "
+            f"a field with {self._delimiter!r} in it needs quotes around it"
+        )
+        return Reject(row, line_id, "", reason)
 
 
 csv_source = partial(DelimitedSource, delimiters=",;")

@@ -19,7 +19,7 @@ from unitaf.script.columns import Columns
 from unitaf.script.lines import Reject
 from unitaf.script.source import Chunk, open_text
 
-_SURROGATE = re.compile(r"\\u[dD][89abAB]", re.ASCII)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]", re.ASCII)
 
 
 class _Wide(int):

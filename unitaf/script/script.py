@@ -85,7 +85,11 @@ class Script:
                 lines.append(line)
                 kept.append(index)
         rejects.sort(key=lambda reject: reject.row)
-        extras = chunk.extras if len(kept) == len(chunk.rows) else chunk.extras.take(kept)
+        extras = (
+            chunk.extras
+            if len(kept) == len(chunk.rows)
+            else chunk.extras.take(pa.array(kept, pa.int64()))
+        )
         return ScriptBatch(lines, extras, rejects)
 
 
