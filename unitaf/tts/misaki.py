@@ -1,9 +1,9 @@
 """The misaki phoneme alphabet of English: which International Phonetic Alphabet label a symbol is.
 
-Kokoro and the voices distilled from it read misaki strings: one character a sound, with capital letters
-for diphthongs (``A I O Q W Y``), one character for an affricate, and stress marks before the vowel.
-Everything else in unitaf reads plain labels, one string a phone, so that a face never learns an
-engine's spelling. Length marks only say what the times of a phone say better, and are dropped.
+Kokoro and the voices distilled from it read misaki strings: one character a sound, with capital
+letters for diphthongs (``A I O Q W Y``), one character for an affricate, and stress marks before the
+vowel. Everything else in unitaf reads plain labels, one string a phone, so that a face never learns
+an engine's spelling. Length marks only say what the times of a phone say better, and are dropped.
 """
 
 STRESS_MARKS = {"ˈ": 1, "ˌ": 2}

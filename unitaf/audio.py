@@ -1,0 +1,133 @@
+"""Audio files and sample rates: how audio is read, written and resampled.
+
+Conventions: a waveform is mono float32 in -1..1, full scale is 1. 16-bit samples are read as
+``value / 32768`` and written as ``round(value * 32768)``, halves to even, clipped to what 16 bits
+hold, so what was read is written back bit for bit. Reading a file that is not usable audio is a
+``ValueError`` with the reason; who called knows which line or setting it belongs to.
+"""
+
+import io
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from jaxtyping import Float32
+
+from unitaf import timing
+
+FORMATS = ("wav", "flac")
+"""The file formats that can be written: 16 bits, lossless, the same bytes for the same samples."""
+
+_FULL_SCALE = 32768
+
+
+def read_audio(path: str | Path) -> tuple[Float32[np.ndarray, " samples"], int]:
+    """Read an audio file of any format that libsndfile knows, mixed down to mono.
+
+    Returns:
+        The waveform, and its sample rate in Hz; see `decode_audio`.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is not usable audio; names the file.
+    """
+    try:
+        return decode_audio(Path(path).read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def decode_audio(data: bytes) -> tuple[Float32[np.ndarray, " samples"], int]:
+    """Read an audio file held in memory.
+
+    Returns:
+        The waveform, and its sample rate in Hz. Channels are averaged, two or more alike. A file of
+        floats may hold values beyond full scale; they are kept.
+
+    Raises:
+        ValueError: If the data is empty or no audio file, or has no samples or samples that are not
+            finite.
+    """
+    if not data:
+        raise ValueError("the audio file is empty")
+    try:
+        samples, sample_rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"not an audio file that can be read: {error.error_string}") from error
+    if len(samples) == 0:
+        raise ValueError("the audio file has no samples")
+    if not np.isfinite(samples).all():
+        raise ValueError("the audio file has samples that are not finite numbers")
+    waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    return np.ascontiguousarray(waveform, dtype=np.float32), int(sample_rate)
+
+
+def encode_audio(
+    waveform: Float32[np.ndarray, " samples"], sample_rate: int, audio_format: str
+) -> bytes:
+    """Write a waveform as a 16-bit audio file in memory.
+
+    Args:
+        waveform: Clipped to full scale.
+        sample_rate: Hz.
+        audio_format: One of `FORMATS`.
+
+    Raises:
+        ValueError: If the format is unknown or a sample is not finite.
+    """
+    if audio_format not in FORMATS:
+        raise ValueError(f"audio_format must be one of {', '.join(FORMATS)}, not {audio_format!r}")
+    if not np.isfinite(waveform).all():
+        raise ValueError("cannot write samples that are not finite numbers")
+    scaled = np.rint(waveform.astype(np.float64) * _FULL_SCALE)
+    samples = np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+    file = io.BytesIO()
+    soundfile.write(file, samples, sample_rate, format=audio_format.upper(), subtype="PCM_16")
+    return file.getvalue()
+
+
+def resample(
+    waveform: Float32[np.ndarray, " samples"], sample_rate: int, new_rate: int
+) -> Float32[np.ndarray, " resampled"]:
+    """Return a waveform at another sample rate, band-limited, sample 0 still at time 0.
+
+    Windowed-sinc interpolation with torchaudio's default Hann window, which speech encoders were
+    trained with.
+
+    Args:
+        waveform: Any length, 0 included.
+        sample_rate: Hz of the waveform.
+        new_rate: Hz of the result, which has `timing.resampled_length` samples.
+    """
+    if sample_rate == new_rate or len(waveform) == 0:
+        return waveform
+    import torch
+
+    samples = torch.from_numpy(np.ascontiguousarray(waveform))
+    resampled = _torchaudio_functional().resample(samples, sample_rate, new_rate)
+    length = timing.resampled_length(len(waveform), sample_rate, new_rate)
+    return np.asarray(resampled.numpy()[:length], dtype=np.float32)
+
+
+def _torchaudio_functional() -> Any:
+    """Load torchaudio when it is first used: reading and writing files does not need torch.
+
+    torchaudio 2.11 is linked against CUDA and cannot load its native library beside a CPU build of
+    torch. What is used here is written in Python, so there its loader is given a stand-in.
+    """
+    import torch
+
+    loader = "torchaudio._extension.utils"
+    if torch.version.cuda is None and loader not in sys.modules:
+        stand_in: Any = types.ModuleType(loader)
+        stand_in._load_lib = lambda _: False
+        stand_in._check_cuda_version = lambda: None
+        stand_in._init_dll_path = lambda: None
+        stand_in._LazyImporter = types.ModuleType
+        sys.modules[loader] = stand_in
+    import torchaudio.functional
+
+    return torchaudio.functional

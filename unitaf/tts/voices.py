@@ -1,0 +1,68 @@
+"""Which voices there are: their languages, their terms, and whether they can speak now."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import hibari.voices
+
+HIBARI_LICENCE = "Apache-2.0 (hibari-tts, distilled from Kokoro-82M, Apache-2.0)"
+STUB_LICENCE = "none: it is silence"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice of an engine."""
+
+    engine: str
+    """The ``kind`` of the engine in a job file."""
+    voice: str
+    languages: tuple[str, ...]
+    """BCP 47 tags; ``*`` for any."""
+    licence: str
+    is_installed: bool
+    note: str = ""
+
+
+def list_voices() -> tuple[Voice, ...]:
+    """List the voices of every engine, those that are not installed too."""
+    return (*(_hibari_voice(name) for name in hibari.voices.VOICES), STUB_VOICE)
+
+
+STUB_VOICE = Voice(
+    engine="stub",
+    voice="silence",
+    languages=("*",),
+    licence=STUB_LICENCE,
+    is_installed=True,
+    note="no sound, the likely length: to try a script",
+)
+
+
+def hibari_model(voice: str) -> Path:
+    """Return where the model file of a hibari voice is, or would have to be.
+
+    Raises:
+        ValueError: If there is no such voice.
+    """
+    known = hibari.voices.VOICES
+    if voice not in known:
+        raise ValueError(f"voice must be one of {', '.join(known)}, not {voice!r}")
+    folder = hibari.voices.ASSETS if known[voice].get("bundled") else hibari.voices.cache_dir()
+    return Path(folder, known[voice]["file"])
+
+
+def _hibari_voice(name: str) -> Voice:
+    facts = hibari.voices.VOICES[name]
+    model = hibari_model(name)
+    is_installed = model.is_file()
+    note = f"{facts['accent']}, {facts['gender']}"
+    if not is_installed:
+        note += f"; put {hibari.voices.BASE_URL}{model.name} at {model}"
+    return Voice(
+        engine="hibari",
+        voice=name,
+        languages=(facts["language"],),
+        licence=HIBARI_LICENCE,
+        is_installed=is_installed,
+        note=note,
+    )
