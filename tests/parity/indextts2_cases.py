@@ -4,7 +4,11 @@ from collections.abc import Callable
 
 import torch
 
-from tests.parity import indextts2_decoding_cases, indextts2_gpt_cases
+from tests.parity import (
+    indextts2_decoding_cases,
+    indextts2_gpt_cases,
+    indextts2_voice_cases,
+)
 from tests.parity.golden import Case
 
 
@@ -14,6 +18,6 @@ def _without_gradients(run: Callable[[Case], None]) -> Callable[[Case], None]:
 
 RUNNERS: dict[tuple[str, str], Callable[[Case], None]] = {
     name: _without_gradients(run)
-    for runners in (indextts2_gpt_cases.RUNNERS, indextts2_decoding_cases.RUNNERS)
-    for name, run in runners.items()
+    for cases in (indextts2_voice_cases, indextts2_gpt_cases, indextts2_decoding_cases)
+    for name, run in cases.RUNNERS.items()
 }
