@@ -107,12 +107,12 @@ def resample(
     import torch
 
     samples = torch.from_numpy(np.ascontiguousarray(waveform))
-    resampled = _torchaudio_functional().resample(samples, sample_rate, new_rate)
+    resampled = torchaudio_functional().resample(samples, sample_rate, new_rate)
     length = timing.resampled_length(len(waveform), sample_rate, new_rate)
     return np.asarray(resampled.numpy()[:length], dtype=np.float32)
 
 
-def _torchaudio_functional() -> Any:
+def torchaudio_functional() -> Any:
     """Load torchaudio when it is first used: reading and writing files does not need torch.
 
     torchaudio 2.11 is linked against CUDA and cannot load its native library beside a CPU build of

@@ -1,8 +1,8 @@
 """How features become motion: UniTalker's decoders, heads, PCA and frame-rate conversion.
 
 Conventions: sequences are (batch, frames, dim); clips of different length share a batch through
-masks, true where a frame is real, and every clip gets what it would get alone. Encoder steps are read
-at fractional positions, in steps. This module knows nothing about audio, files or channel names.
+masks, true where a frame is real, and every clip gets what it would get alone. Encoder steps are
+read at fractional positions, in steps. This module knows no audio, files or channel names.
 
 Source: UniTalker, arXiv 2408.00762, section 3.
 """
@@ -99,8 +99,8 @@ class TcnBlock(nn.Module):
 class TcnDecoder(nn.Module):
     """UniTalker's convolutional decoder: features and a speaking style in, motion features out.
 
-    Three blocks of three frames each see seven frames. The last row of the style table is the pivot:
-    nobody's own style, trained by replacing others at random.
+    Three blocks of three frames each see seven frames. The last row of the style table is the
+    pivot: nobody's own style, trained by replacing others at random.
 
     Args:
         feature_dim: Width of the features.
@@ -148,9 +148,6 @@ class TransformerDecoder(nn.Module):
         period: Frames.
     """
 
-    positions: Tensor
-    slopes: Tensor
-
     def __init__(self, feature_dim: int, num_styles: int, dim: int = 256, period: int = 30) -> None:
         super().__init__()
         self.period = period
@@ -160,27 +157,25 @@ class TransformerDecoder(nn.Module):
         self.layer = nn.TransformerDecoderLayer(
             dim, TRANSFORMER_HEADS, 2 * dim, dropout=0.1, batch_first=True
         )
-        angle = torch.arange(period)[:, None] * torch.exp(
-            torch.arange(0, dim, 2) * (-math.log(10_000.0) / dim)
-        )
-        waves = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
-        self.register_buffer("positions", waves, persistent=False)
-        slopes = 2.0 ** (-2.0 * torch.arange(1, TRANSFORMER_HEADS + 1))
-        self.register_buffer("slopes", slopes, persistent=False)
 
     def self_attention_bias(self, frames: int) -> Float[Tensor, "heads frames frames"]:
         """Return what is added to the self-attention of each head; minus infinity in the future."""
-        times = torch.arange(frames, device=self.slopes.device)
+        times = torch.arange(frames, device=self.styles.weight.device)
         age = times[:, None] - times[None, :]
         periods = torch.div(age, self.period, rounding_mode="floor")
-        return (-self.slopes[:, None, None] * periods).masked_fill(age < 0, -math.inf)
+        slopes = 2.0 ** (-2.0 * torch.arange(1, TRANSFORMER_HEADS + 1, device=times.device))
+        return (-slopes[:, None, None] * periods).masked_fill(age < 0, -math.inf)
 
     def query(
         self, style_ids: Int[Tensor, " batch"], frames: int
     ) -> Float[Tensor, "batch frames dim"]:
         """Return the style of every frame plus the repeating sinusoid."""
-        times = torch.arange(frames, device=self.positions.device) % self.period
-        queries: Tensor = self.dropout(self.styles(style_ids)[:, None, :] + self.positions[times])
+        dim, device = self.styles.embedding_dim, self.styles.weight.device
+        times = torch.arange(frames, device=device) % self.period
+        rates = torch.exp(torch.arange(0, dim, 2, device=device) * (-math.log(10_000.0) / dim))
+        angles = times[:, None] * rates
+        waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+        queries: Tensor = self.dropout(self.styles(style_ids)[:, None, :] + waves)
         return queries
 
     def forward(
