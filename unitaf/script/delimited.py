@@ -18,7 +18,7 @@ import pyarrow as pa
 from unitaf.errors import ConfigError
 from unitaf.script.columns import Columns
 from unitaf.script.lines import Reject, readable_id
-from unitaf.script.source import Chunk, open_text
+from unitaf.script.source import Chunk, extra_schema, open_text
 
 _Record = tuple[int, list[str]]
 """The line of the file where a record begins, and its fields: none if its quotes are broken."""
@@ -71,7 +71,7 @@ class DelimitedSource:
             roles={role: named[name] for role, name in columns.roles.items()},
             extras=pa.RecordBatch.from_arrays(
                 [pa.array(named[name], pa.string()) for name in columns.extras],
-                schema=pa.schema([(name, pa.string()) for name in columns.extras]),
+                schema=extra_schema(self.schema, columns),
             ),
             rejects=[
                 self._reject(row, fields, columns.roles["line_id"])

@@ -17,8 +17,9 @@ import pyarrow as pa
 from unitaf.errors import ConfigError
 from unitaf.script.columns import Columns
 from unitaf.script.lines import Reject
-from unitaf.script.source import Chunk, open_text
+from unitaf.script.source import Chunk, extra_schema, open_text
 
+_EXAMPLE = '{"line_id": "intro_01", "text": "Hello."}'
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]", re.ASCII)
 
 
@@ -83,7 +84,7 @@ class JsonLinesSource:
                     },
                     extras=pa.RecordBatch.from_arrays(
                         [self._extra(key, objects) for key in columns.extras],
-                        schema=pa.schema([self.schema.field(key) for key in columns.extras]),
+                        schema=extra_schema(self.schema, columns),
                     ),
                     rejects=[
                         Reject(row, "", "", value) for row, value in group if isinstance(value, str)
@@ -96,9 +97,6 @@ class JsonLinesSource:
             texts = [None if v is None else json.dumps(v, ensure_ascii=False) for v in values]
             return pa.array(texts, pa.string())
         return pa.array(values, self._types[key])
-
-
-_EXAMPLE = '{"line_id": "intro_01", "text": "Hello."}'
 
 
 def _values(file: TextIO) -> Iterator[tuple[int, dict[str, object] | str]]:

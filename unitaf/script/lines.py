@@ -34,6 +34,15 @@ _SEED = re.compile(r"[0-9]{1,19}(?:\.0+)?", re.ASCII)
 _SPREADSHEET_ERRORS = frozenset(
     {"#NAME?", "#REF!", "#VALUE!", "#N/A", "#DIV/0!", "#NULL!", "#NUM!", "#ERROR!", "#SPILL!"}
 )
+_KINDS = {
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
+
+_parse_emotion = lru_cache(maxsize=4096)(parse_emotion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +198,6 @@ def _emotion(value: object) -> Emotion:
         raise _FieldError("emotion", str(error)) from error
 
 
-_parse_emotion = lru_cache(maxsize=4096)(parse_emotion)
-
-
 def _seed(value: object, default: int) -> int:
     if isinstance(value, str):
         value = value.strip()
@@ -216,15 +222,6 @@ def _string(role: str, value: object) -> str:
         return ""
     kind = _KINDS.get(type(value), type(value).__name__)
     raise _FieldError(role, f"the {role} must be text, not {kind}")
-
-
-_KINDS = {
-    int: "a number",
-    float: "a number",
-    bool: "true or false",
-    list: "a list",
-    dict: "an object",
-}
 
 
 def _is_missing(value: object) -> bool:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from unitaf.errors import ConfigError
 from unitaf.script.columns import Columns
-from unitaf.script.source import Chunk
+from unitaf.script.source import Chunk, extra_schema
 
 _READ_AHEAD_BYTES = 2**20
 
@@ -41,14 +41,14 @@ class ParquetSource:
     def chunks(self, columns: Columns, size: int) -> Iterator[Chunk]:
         """Read the file from its start, at most `size` records at a time."""
         row = 1
-        extra_schema = pa.schema([self._schema.field(name) for name in columns.extras])
+        schema = extra_schema(self._schema, columns)
         with self._open() as file:
             for batch in file.iter_batches(size):
                 batch.validate(full=True)
                 yield Chunk(
                     rows=list(range(row, row + batch.num_rows)),
                     roles={role: batch[name].to_pylist() for role, name in columns.roles.items()},
-                    extras=batch.select(list(columns.extras)).cast(extra_schema),
+                    extras=batch.select(list(columns.extras)).cast(schema),
                     rejects=[],
                 )
                 row += batch.num_rows

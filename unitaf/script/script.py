@@ -15,7 +15,7 @@ from unitaf.script.delimited import csv_source, tsv_source
 from unitaf.script.jsonl import JsonLinesSource
 from unitaf.script.lines import LineReader, Reject, ScriptDefaults, ScriptLine
 from unitaf.script.parquet import ParquetSource
-from unitaf.script.source import Chunk, Source
+from unitaf.script.source import Chunk, Source, extra_schema
 
 FORMATS: dict[str, Callable[[Path], Source]] = {
     ".csv": csv_source,
@@ -57,7 +57,7 @@ class Script:
     @property
     def extra_schema(self) -> pa.Schema:
         """The columns that unitaf does not read, with their types."""
-        return pa.schema([self._source.schema.field(name) for name in self._columns.extras])
+        return extra_schema(self._source.schema, self._columns)
 
     def batches(self, size: int = 4096) -> Iterator[ScriptBatch]:
         """Read the script from its start.

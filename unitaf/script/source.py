@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, runtime_checkable
 
 import pyarrow as pa
 
@@ -33,6 +33,7 @@ class Chunk:
     """The records that could not be read; they are not counted above."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """A script file of one format."""
 
@@ -44,6 +45,11 @@ class Source(Protocol):
     def chunks(self, columns: Columns, size: int) -> Iterator[Chunk]:
         """Read the file from its start, at most `size` records at a time."""
         ...
+
+
+def extra_schema(schema: pa.Schema, columns: Columns) -> pa.Schema:
+    """Return the part of a file's schema that is carried untouched."""
+    return pa.schema([schema.field(name) for name in columns.extras])
 
 
 @contextmanager
