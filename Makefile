@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: demo test check clean
+.PHONY: demo test check schemas clean
 
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "unitaf needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
@@ -25,6 +25,9 @@ check: .venv/installed
 
 test: check
 	$(BIN)/pytest
+
+schemas: .venv/installed
+	$(BIN)/python -m unitaf.pipelines.schemas schemas
 
 clean:
 	rm -rf .venv demo

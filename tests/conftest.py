@@ -34,9 +34,11 @@ def s3_store_uri(seaweed: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(scope="session")
-def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def ray_cluster(seaweed: SeaweedFS) -> Iterator[str]:
     """One Ray cluster for all tests; its address, for processes that join it."""
-    os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])  # Workers unpickle the fakes.
+    # Workers have the environment of the cluster, not of the driver: they unpickle the tests' fakes
+    # and talk to the S3 server.
+    os.environ.update(seaweed.environment, PYTHONPATH=str(Path(__file__).parents[1]))
     context = ray.init(
         num_cpus=4,
         include_dashboard=False,

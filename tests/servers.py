@@ -150,8 +150,11 @@ class SeaweedFS:
             try:  # the first object makes the bucket, which an administrator's may
                 client.put_object(Bucket=self.bucket, Key="ready", Body=b"")
             except (BotoCoreError, ClientError) as error:
+                if self._process is None or self._process.poll() is not None:
+                    output = (self._folder / "output").read_text()
+                    raise RuntimeError(f"SeaweedFS did not start: {output}") from error
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"SeaweedFS not ready in {_START_S:g} s: {error}") from error
+                    raise TimeoutError(f"SeaweedFS not ready in {_START_S:g} s") from error
                 time.sleep(0.05)
             else:
                 client.close()

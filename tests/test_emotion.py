@@ -42,6 +42,7 @@ def test_ways_of_writing(text: str, emotion: tuple[float, ...]):
         "angry::",
         '["a"]',
         "[2,0,0,0,0,0,0,0]",
+        "[" * 100_000,
     ],
 )
 def test_what_cannot_be_read_is_refused(text: str):

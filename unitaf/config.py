@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from unitaf.errors import ConfigError
 
@@ -40,7 +40,16 @@ class VisemesConfig(_Settings):
     strength: float = Field(1.0, ge=0.0, le=1.5, description="Scales all mouth movement.")
 
 
-TtsConfig = Annotated[HibariConfig | StubConfig, Field(discriminator="kind")]
+def _default_kind(kind: str) -> BeforeValidator:
+    """Let settings stand without a kind: they are those of the default."""
+    return BeforeValidator(
+        lambda value: {"kind": kind, **value} if isinstance(value, dict) else value
+    )
+
+
+TtsConfig = Annotated[
+    HibariConfig | StubConfig, Field(discriminator="kind"), _default_kind("hibari")
+]
 FaceConfig = VisemesConfig
 
 

@@ -135,8 +135,8 @@ def describe_emotion(emotion: Emotion) -> str:
 def _parse_json(text: str) -> Emotion:
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"cannot read emotion {text!r}: {error.msg}") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"cannot read emotion {text[:80]!r}: it is not valid JSON") from error
     if isinstance(value, dict) and all(_is_number(v) for v in value.values()):
         return from_names({str(k): float(v) for k, v in value.items()})
     if isinstance(value, list) and all(_is_number(v) for v in value):

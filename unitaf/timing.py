@@ -45,7 +45,9 @@ def resampled_length(length: int, rate: int, new_rate: int) -> int:
 def frame_times(frames: int, fps: float) -> Float64[np.ndarray, " frames"]:
     """Return the time of every frame in seconds."""
     exact = exact_rate(fps)
-    return np.arange(frames, dtype=np.float64) * exact.denominator / exact.numerator
+    index = np.arange(frames, dtype=np.float64)
+    times: Float64[np.ndarray, " frames"] = index * exact.denominator / exact.numerator
+    return times
 
 
 def frame_at(time_s: float, fps: float) -> int:
@@ -74,7 +76,8 @@ def resample_linear(
     right = np.minimum(left + 1, len(values) - 1)
     share = (position - left)[:, None]
     mixed = values[left] * (1.0 - share) + values[right] * share
-    return mixed.astype(np.float32)
+    resampled: Float32[np.ndarray, "frames channels"] = mixed.astype(np.float32)
+    return resampled
 
 
 def timecode(frame: int, fps: float, start_s: float = 0.0) -> str:

@@ -7,7 +7,7 @@ canonical channel order of `unitaf.rigs.arkit`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -130,6 +130,7 @@ class Shard:
     """The take key of each utterance."""
 
 
+@runtime_checkable
 class TextToSpeech(Protocol):
     """A text-to-speech engine that shows its inner features."""
 
@@ -172,6 +173,7 @@ class TextToSpeech(Protocol):
         ...
 
 
+@runtime_checkable
 class FaceAnimator(Protocol):
     """Moves a face to speech."""
 
@@ -191,6 +193,7 @@ class FaceAnimator(Protocol):
         ...
 
 
+@runtime_checkable
 class AudioEncoder(Protocol):
     """A speech encoder: for the audio-driven path and as the target of adapter alignment."""
 
@@ -207,6 +210,7 @@ class AudioEncoder(Protocol):
         ...
 
 
+@runtime_checkable
 class Rig(Protocol):
     """A mesh that curves move."""
 

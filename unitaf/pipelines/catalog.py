@@ -90,7 +90,7 @@ def write_rejects(ledger: Ledger, path: Path, script: str) -> dict[str, int]:
 
 def _extra_name(name: str) -> str:
     """Return the catalog's name of a script column: apart if it has the name of one of ours."""
-    return f"script_{name}" if name in SCHEMA.names else name
+    return f"script_{name}" if name.lower() in SCHEMA.names else name
 
 
 def _catalog_batch(

@@ -210,7 +210,7 @@ def _make(work: Work, config: GenerateConfig, storage: Storage, recorder: Record
 
 
 def _num_actors(config: GenerateConfig, num_shards: int) -> int:
-    available = ray.cluster_resources()
+    available = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray has no types here
     room = int(available.get("CPU", 0.0) / config.run.cpus_per_actor)
     if config.run.gpus_per_actor:
         room = min(room, int(available.get("GPU", 0.0) / config.run.gpus_per_actor))

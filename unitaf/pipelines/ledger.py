@@ -148,7 +148,7 @@ class Ledger:
         """Note which keys the store already holds or has found impossible."""
         self._db.execute("BEGIN")
         for manifest in manifests:
-            rows = [
+            rows: list[tuple[object, ...]] = [
                 (
                     take.key, manifest.payload, row // manifest.row_group_size, row,
                     manifest.sample_rate, manifest.fps, take.num_samples, take.num_frames,
