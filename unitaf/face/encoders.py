@@ -40,31 +40,28 @@ def num_steps(num_samples: int) -> int:
 
 
 def check_waveform(waveform: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
-    """Refuse a waveform that no encoder can read.
+    """Refuse a waveform that no encoder can read, even after resampling.
 
     Raises:
         ValueError: Saying in one sentence what is wrong with it.
     """
     if waveform.ndim != 1:
-        raise ValueError(f"audio must be mono, but has shape {waveform.shape}: mix it down first")
-    if sample_rate != SAMPLE_RATE:
-        raise ValueError(f"audio must be at {SAMPLE_RATE} Hz, but is at {sample_rate}: resample it")
+        raise ValueError(f"the audio must be mono, but has shape {waveform.shape}: mix it down")
     if waveform.size == 0:
-        raise ValueError("audio is empty")
-    if waveform.size < MIN_SAMPLES:
-        raise ValueError(
-            f"audio has {waveform.size} samples; at least {MIN_SAMPLES} (25 ms) are needed"
-        )
+        raise ValueError("the audio is empty")
+    if waveform.size * SAMPLE_RATE < MIN_SAMPLES * sample_rate:
+        milliseconds = 1000 * waveform.size / sample_rate
+        raise ValueError(f"the audio lasts {milliseconds:.3g} ms; at least 25 ms are needed")
     if not np.isfinite(waveform).all():
-        raise ValueError("audio holds values that are not finite numbers")
+        raise ValueError("the audio holds values that are not finite numbers")
 
 
-def normalize(waveform: Float[Tensor, " samples"]) -> Float[Tensor, " samples"]:
+def normalize(waveform: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
     """Return a waveform of zero mean and nearly unit variance, as XLSR-53 was trained on.
 
     The 1e-7 below the root keeps silence silent and leaves very quiet audio below unit variance.
     """
-    return (waveform - waveform.mean()) / torch.sqrt(waveform.var(correction=0) + 1e-7)
+    return (waveform - waveform.mean()) / np.sqrt(waveform.var() + np.float32(1e-7))
 
 
 class SpeechEncoder(nn.Module):
@@ -88,6 +85,10 @@ class SpeechEncoder(nn.Module):
         self.feature_extractor: nn.Module = backbone.feature_extractor
         self.feature_projection: nn.Module = backbone.feature_projection
         self.encoder: nn.Module = backbone.encoder
+
+    def prepare(self, waveform: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
+        """Return a waveform as the network wants it fed."""
+        return normalize(waveform) if self.is_normalized else waveform
 
     def convolve(
         self, waveforms: Float[Tensor, "batch samples"], num_samples: Sequence[int]
@@ -134,9 +135,7 @@ class SpeechEncoder(nn.Module):
         for waveform in waveforms:
             check_waveform(waveform)
         device = self.masked_spec_embed.device
-        rows = [torch.from_numpy(waveform).to(device) for waveform in waveforms]
-        if self.is_normalized:
-            rows = [normalize(row) for row in rows]
+        rows = [torch.from_numpy(self.prepare(waveform)).to(device) for waveform in waveforms]
         lengths = [len(row) for row in rows]
         features = self(pad_sequence(rows, batch_first=True), lengths).cpu().numpy()
         return [row[: num_steps(length)] for row, length in zip(features, lengths, strict=True)]
