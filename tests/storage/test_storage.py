@@ -207,6 +207,11 @@ def test_a_bad_address_is_refused(uri: str) -> None:
         open_storage(uri)
 
 
+def test_patience_must_be_positive(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="patience_s must be positive, not 0"):
+        open_storage(str(tmp_path), patience_s=0)
+
+
 def test_a_folder_is_opened_by_path_or_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

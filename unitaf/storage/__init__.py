@@ -53,6 +53,8 @@ def open_storage(uri: str, patience_s: float = _PATIENCE_S) -> Storage:
         ConfigError: If the address is none of the three.
         StorageError: If an S3 client cannot be made from the AWS variables.
     """
+    if patience_s <= 0:
+        raise ValueError(f"patience_s must be positive, not {patience_s!r}")
     scheme, separator, rest = uri.partition("://")
     if not uri or (separator and scheme not in ("file", "s3")):
         raise ConfigError(f"store {uri!r}: give a folder, file:///folder or s3://bucket/prefix")

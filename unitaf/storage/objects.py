@@ -45,7 +45,10 @@ class ObjectInfo:
 
 @runtime_checkable
 class LogWriter(Protocol):
-    """Appends lines to a run's own progress file, the only thing that may be written twice."""
+    """Appends lines to a run's own progress file, the only thing that may be written twice.
+
+    To be used by one thread of one process.
+    """
 
     def append_line(self, line: str) -> None:
         """Add one line, given without its line feed."""

@@ -66,15 +66,17 @@ def explain(error: ClientError | BotoCoreError) -> str:
     if _is_unknown_host(error):
         return f"{error}: no machine has that name; check AWS_ENDPOINT_URL"
     if isinstance(error, EndpointConnectionError):
-        return f"{error}: nothing listens there; check AWS_ENDPOINT_URL"
+        return f"{error}; is the server up, and AWS_ENDPOINT_URL right?"
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return f"{error}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile"
-    return str(error)
+    return " ".join(str(error).split())
 
 
 def _is_unknown_host(error: BotoCoreError) -> bool:
     """Return whether the host's name does not resolve, for a reason that will not pass."""
-    cause: BaseException | None = error.kwargs.get("error")
+    if not isinstance(error, EndpointConnectionError):
+        return False
+    cause: BaseException | None = error.kwargs["error"]
     while cause is not None and not isinstance(cause, socket.gaierror):
         cause = cause.__cause__
     return cause is not None and cause.errno != socket.EAI_AGAIN
