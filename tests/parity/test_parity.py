@@ -8,11 +8,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.parity import indextts2_cases, unitalker_cases
+from tests.parity import indextts2_cases, loss_cases, unitaf_cases, unitalker_cases
 from tests.parity.golden import Case, find_cases, golden_folder, golden_required
 
 RUNNERS: dict[tuple[str, str], Callable[[Case], None]] = {
     **unitalker_cases.RUNNERS,
+    **loss_cases.RUNNERS,
+    **unitaf_cases.RUNNERS,
     **indextts2_cases.RUNNERS,
 }
 

@@ -51,31 +51,26 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("num_batches_tracked", torch.tensor(0))
 
     def forward(
-        self, inputs: Float[Tensor, "batch dim steps"], mask: Bool[Tensor, "batch steps"]
-    ) -> Float[Tensor, "batch dim steps"]:
-        """Normalise: by the batch in training, by the running statistics otherwise."""
-        if self.training:
-            mean, variance = self._statistics(inputs, mask)
-        else:
-            mean, variance = self.running_mean, self.running_var
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return torch.addcmul((self.bias - mean * scale)[:, None], inputs, scale[:, None])
-
-    def _statistics(
-        self, inputs: Float[Tensor, "batch dim steps"], mask: Bool[Tensor, "batch steps"]
-    ) -> tuple[Float[Tensor, " dim"], Float[Tensor, " dim"]]:
-        """Return mean and biased variance of the real steps, and note them."""
+        self, inputs: Float[Tensor, "batch steps dim"], mask: Bool[Tensor, "batch steps"]
+    ) -> Float[Tensor, "batch steps dim"]:
+        """Normalise by the statistics of the batch, and note them."""
         count = int(mask.sum())
         if count < 2:
             raise ValueError(f"batch statistics need at least 2 real steps, not {count}")
-        real = mask[:, None, :].to(inputs.dtype)
-        mean = (inputs * real).sum((0, 2)) / count
-        variance = ((inputs - mean[:, None]).square() * real).sum((0, 2)) / count
+        real = mask[..., None].to(inputs.dtype)
+        mean = (inputs * real).sum((0, 1)) / count
+        variance = ((inputs - mean).square() * real).sum((0, 1)) / count
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
             self.num_batches_tracked += 1
-        return mean, variance
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return torch.addcmul(self.bias - mean * scale, inputs, scale)
+
+    def running_affine(self) -> tuple[Float[Tensor, " dim"], Float[Tensor, " dim"]]:
+        """Return the scale and the shift that the running statistics amount to."""
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        return scale, self.bias - self.running_mean * scale
 
 
 class Bottleneck(nn.Module):
@@ -111,15 +106,17 @@ class Bottleneck(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(
-        self, inputs: Float[Tensor, "batch in_dim steps"], mask: Bool[Tensor, "batch steps"]
-    ) -> Float[Tensor, "batch out_dim strides"]:
+        self, inputs: Float[Tensor, "batch steps in_dim"], mask: Bool[Tensor, "batch steps"]
+    ) -> Float[Tensor, "batch strides out_dim"]:
         """Convolve the real steps; what lies outside a clip counts as zero."""
         kept = mask[:, :: self.stride]
-        hidden = functional.relu(self.bn1(self.conv1(inputs), mask)) * mask[:, None, :]
-        hidden = functional.relu(self.bn2(self.conv2(hidden), kept))
-        hidden = self.bn3(self.conv3(hidden), kept)
-        around: Tensor = self.shortcut(inputs)
-        return functional.relu(hidden + around)
+        hidden = _normed(inputs, self.conv1, self.bn1, mask).relu() * mask[..., None]
+        hidden = _normed(hidden, self.conv2, self.bn2, kept).relu()
+        hidden = _normed(hidden, self.conv3, self.bn3, kept)
+        around = inputs
+        if isinstance(self.shortcut, nn.Conv1d):
+            around = _convolved(inputs, self.shortcut, self.shortcut.weight)
+        return (hidden + around).relu()
 
 
 class FeatureAdapter(nn.Module):
@@ -158,9 +155,9 @@ class FeatureAdapter(nn.Module):
         self.audio_scale = nn.Parameter(torch.tensor(1.0))
 
     @property
-    def frame_context(self) -> int:
+    def frame_context(self) -> float:
         """How many frames a frame looks ahead and back."""
-        return 1
+        return 1.0
 
     def step_at(self, frame: int) -> int:
         """Return the last step that does not lie after a frame."""
@@ -199,8 +196,7 @@ class FeatureAdapter(nn.Module):
     ) -> Float[Tensor, "batch frames out_dim"]:
         """Adapt; padded frames come out as anything."""
         hidden = _through([self.head, *self.blocks], features, step_mask)
-        read = grid.read(hidden.transpose(1, 2)).transpose(1, 2)
-        frames: Tensor = self.norm(self.tail(read, grid.mask).transpose(1, 2))
+        frames: Tensor = self.norm(self.tail(grid.read(hidden), grid.mask))
         return frames * self.audio_scale
 
 
@@ -237,9 +233,9 @@ class ReferenceAdapter(nn.Module):
         self.audio_scale = nn.Parameter(torch.tensor(1.0))
 
     @property
-    def frame_context(self) -> int:
+    def frame_context(self) -> float:
         """How many frames a frame looks ahead and back, beyond its steps: none."""
-        return 0
+        return 0.0
 
     def step_at(self, frame: int) -> int:
         """Return the step of a frame."""
@@ -275,11 +271,11 @@ class ReferenceAdapter(nn.Module):
     ) -> Float[Tensor, "batch frames out_dim"]:
         """Adapt; a frame without a step is made from nothing."""
         num_frames = grid.mask.shape[1]
-        missing = max(2 * num_frames - features.shape[1], 0)
+        missing = max(2 * num_frames - 1 - features.shape[1], 0)
         features = functional.pad(features, (0, 0, 0, missing))
         step_mask = functional.pad(step_mask, (0, missing))
         hidden = _through([self.head, *self.blocks, self.tail], features, step_mask)
-        frames: Tensor = self.norm(hidden[:, :, :num_frames].transpose(1, 2))
+        frames: Tensor = self.norm(hidden[:, :num_frames])
         return frames * self.audio_scale
 
 
@@ -300,8 +296,39 @@ def _through(
     blocks: Sequence[nn.Module],
     features: Float[Tensor, "batch steps feature_dim"],
     mask: Bool[Tensor, "batch steps"],
-) -> Float[Tensor, "batch dim out_steps"]:
-    hidden = torch.where(mask[..., None], features, 0.0).transpose(1, 2)
+) -> Float[Tensor, "batch out_steps dim"]:
+    hidden = torch.where(mask[..., None], features, 0.0)
     for block in blocks:
         hidden = block(hidden, mask)
     return hidden
+
+
+def _normed(
+    inputs: Float[Tensor, "batch steps in_dim"],
+    conv: nn.Conv1d,
+    norm: MaskedBatchNorm,
+    mask: Bool[Tensor, "batch strides"],
+) -> Float[Tensor, "batch strides out_dim"]:
+    """Convolve and normalise; with running statistics both are one convolution."""
+    if norm.training:
+        normalised: Tensor = norm(_convolved(inputs, conv, conv.weight), mask)
+        return normalised
+    scale, shift = norm.running_affine()
+    return _convolved(inputs, conv, conv.weight * scale[:, None, None], shift)
+
+
+def _convolved(
+    inputs: Float[Tensor, "batch steps in_dim"],
+    conv: nn.Conv1d,
+    weight: Float[Tensor, "out_dim in_dim_of_group kernel"],
+    bias: Float[Tensor, " out_dim"] | None = None,
+) -> Float[Tensor, "batch strides out_dim"]:
+    """Convolve along the steps with a convolution's shape and another weight."""
+    stride = conv.stride[0]
+    if conv.kernel_size[0] == 1:
+        return functional.linear(inputs[:, ::stride], weight[:, :, 0], bias)
+    channels_first = inputs.transpose(1, 2)
+    convolved = functional.conv1d(
+        channels_first, weight, bias, stride, padding=1, groups=conv.groups
+    )
+    return convolved.transpose(1, 2)

@@ -62,9 +62,9 @@ class EmotionResidual(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     @property
-    def frame_context(self) -> int:
+    def frame_context(self) -> float:
         """How many frames a frame looks ahead and back."""
-        return len(self.blocks)
+        return float(len(self.blocks))
 
     def forward(
         self,

@@ -57,7 +57,7 @@ class FaceModel(nn.Module):
 
     @property
     def frame_context(self) -> float:
-        """How many frames a frame looks ahead and back, behind the adapter's steps."""
+        """How many frames a frame looks ahead and back; infinite if it sees the whole clip."""
         context = self.adapter.frame_context + len(self.decoder.blocks)
         return context if self.expression is None else context + self.expression.frame_context
 

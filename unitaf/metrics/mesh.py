@@ -7,18 +7,14 @@ frames. Figures compare only on one rig, vertex set and unit. This module knows 
 or files.
 """
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float, Int
 
-Array = np.ndarray[Any, Any]
-
 
 def lip_vertex_error(
-    predicted: Float[Array, "frames points 3"],
-    target: Float[Array, "frames points 3"],
-    lips: Int[Array, " lips"],
+    predicted: Float[np.ndarray, "frames points 3"],
+    target: Float[np.ndarray, "frames points 3"],
+    lips: Int[np.ndarray, " lips"],
 ) -> float:
     """Return the largest squared lip-vertex distance of each frame, averaged over frames (LVE).
 
@@ -39,9 +35,9 @@ def lip_vertex_error(
 
 
 def lip_vertex_distance(
-    predicted: Float[Array, "frames points 3"],
-    target: Float[Array, "frames points 3"],
-    lips: Int[Array, " lips"],
+    predicted: Float[np.ndarray, "frames points 3"],
+    target: Float[np.ndarray, "frames points 3"],
+    lips: Int[np.ndarray, " lips"],
 ) -> float:
     """Return the largest lip-vertex distance of each frame, averaged over frames (LVD).
 
@@ -62,7 +58,7 @@ def lip_vertex_distance(
 
 
 def mean_vertex_error(
-    predicted: Float[Array, "frames points 3"], target: Float[Array, "frames points 3"]
+    predicted: Float[np.ndarray, "frames points 3"], target: Float[np.ndarray, "frames points 3"]
 ) -> float:
     """Return the distance of a vertex, averaged over all vertices and frames (MVE).
 
@@ -81,10 +77,10 @@ def mean_vertex_error(
 
 
 def upper_face_dynamics_deviation(
-    predicted: Float[Array, "frames points 3"],
-    target: Float[Array, "frames points 3"],
-    neutral: Float[Array, "points 3"],
-    upper_face: Int[Array, " upper"],
+    predicted: Float[np.ndarray, "frames points 3"],
+    target: Float[np.ndarray, "frames points 3"],
+    neutral: Float[np.ndarray, "points 3"],
+    upper_face: Int[np.ndarray, " upper"],
 ) -> float:
     """Return how much less the upper face moves than it should (FDD).
 
@@ -107,14 +103,14 @@ def upper_face_dynamics_deviation(
     rest = np.asarray(neutral, np.float64)
     _check(rest[None], np.asarray(predicted[:1], np.float64), upper_face)
 
-    def dynamics(vertices: Array) -> float:
+    def dynamics(vertices: np.ndarray) -> float:
         motion = np.asarray(vertices, np.float64)[:, upper_face] - rest[upper_face]
         return float(np.square(motion).sum(axis=2).std(axis=0).mean())
 
     return dynamics(target) - dynamics(predicted)
 
 
-def jitter(vertices: Float[Array, "frames points 3"], fps: float) -> float:
+def jitter(vertices: Float[np.ndarray, "frames points 3"], fps: float) -> float:
     """Return the mean magnitude of the vertices' jerk, the third derivative of their position.
 
     High-frequency noise shows here first (Yi et al. 2021, TransPose, for bodies). It grows with the
@@ -138,17 +134,17 @@ def jitter(vertices: Float[Array, "frames points 3"], fps: float) -> float:
 
 
 def _squared_distances(
-    predicted: Float[Array, "frames points 3"],
-    target: Float[Array, "frames points 3"],
-    points: Int[Array, " chosen"],
-) -> Float[Array, "frames chosen"]:
+    predicted: Float[np.ndarray, "frames points 3"],
+    target: Float[np.ndarray, "frames points 3"],
+    points: Int[np.ndarray, " chosen"],
+) -> Float[np.ndarray, "frames chosen"]:
     _check(predicted, target, points)
     difference = np.asarray(predicted, np.float64)[:, points] - target[:, points]
-    squared: Array = np.square(difference).sum(axis=2)
+    squared: np.ndarray = np.square(difference).sum(axis=2)
     return squared
 
 
-def _check(predicted: Array, target: Array, points: Array) -> None:
+def _check(predicted: np.ndarray, target: np.ndarray, points: np.ndarray) -> None:
     if predicted.ndim != 3 or predicted.shape[2] != 3 or 0 in predicted.shape:
         raise ValueError(f"vertices must be (frames, points, 3), not {predicted.shape}")
     if predicted.shape != target.shape:

@@ -1,0 +1,43 @@
+"""Figures of what was measured; each function returns a figure and writes nothing."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from unitaf.losses import OpennessInterval, mouth_state_weight
+
+
+def plot_openness(openness: Float[np.ndarray, " frames"], found: OpennessInterval) -> Figure:
+    """Draw a corpus's mouth openness, the interval found for it and what a frame there weighs.
+
+    As figures 5 and 6 of UniTAF (arXiv 2602.15651).
+
+    Args:
+        openness: Metres, one a frame.
+        found: What `losses.search_openness_interval` found for it.
+    """
+    figure = Figure(figsize=(8.0, 4.5), layout="constrained")
+    frames = figure.add_subplot()
+    frames.hist(1000.0 * openness, bins=100, color="0.75")
+    frames.set_xlabel("mouth openness (mm)")
+    frames.set_ylabel("frames")
+    low, high = found.weighting.low, found.weighting.high
+    for name, metres, style in (
+        ("low", low, "--"),
+        ("median", found.median, "-"),
+        ("high", high, "--"),
+    ):
+        millimetres = 1000.0 * metres
+        frames.axvline(millimetres, color="C0", linestyle=style, label=f"{name} {millimetres:.2f}")
+    places = np.linspace(float(openness.min()), float(openness.max()), 500)
+    weights = frames.twinx()
+    weight = mouth_state_weight(torch.from_numpy(places), found.weighting)
+    weights.plot(1000.0 * places, weight.numpy(), color="C1")
+    weights.set_ylabel("weight of a frame", color="C1")
+    weights.set_ylim(bottom=0.0)
+    frames.legend(loc="center right")
+    frames.set_title(
+        f"summed weight: closed {found.closed_weight:.4g}, open {found.open_weight:.4g}"
+    )
+    return figure
