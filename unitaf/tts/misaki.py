@@ -1,7 +1,7 @@
 """The misaki phoneme alphabet of English: which International Phonetic Alphabet label a symbol is.
 
 Kokoro and the voices distilled from it read misaki strings: one character a sound, with capital
-letters for diphthongs (``A I O Q W Y``), one character for an affricate, and stress marks before the
+letters for diphthongs (``A I O Q W Y``), one character for an affricate, stress marks before the
 vowel. Everything else in unitaf reads plain labels, one string a phone, so that a face never learns
 an engine's spelling. Length marks only say what the times of a phone say better, and are dropped.
 """
@@ -9,8 +9,14 @@ an engine's spelling. Length marks only say what the times of a phone say better
 STRESS_MARKS = {"ˈ": 1, "ˌ": 2}
 """The stress that a mark puts on the next vowel: 1 primary, 2 secondary."""
 
+LENGTH_MARK = "ː"
+"""Makes the sound before it longer."""
+
 PAUSE_MARKS = frozenset(";:,.!?—…")
-"""Punctuation at which the voice may pause."""
+"""Punctuation at which a voice may pause."""
+
+SOFT_MARKS = frozenset('"“”()')
+"""Punctuation at which it does not."""
 
 VOWEL_LABELS = {
     "A": "eɪ",  # face

@@ -9,7 +9,7 @@ continues.
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Float32, Int64
@@ -51,6 +51,7 @@ class Rules:
     """None: the best are taken, nothing is drawn."""
 
 
+@runtime_checkable
 class Noise(Protocol):
     """Where the randomness of a draw comes from."""
 
@@ -83,6 +84,7 @@ class Path:
     """False if the line was cut at its limit."""
 
 
+@runtime_checkable
 class Search(Protocol):
     """Chooses codes for a batch of lines, step by step."""
 

@@ -80,6 +80,22 @@ class StyleSizes:
     width: int
 
 
+@dataclass(frozen=True, slots=True)
+class S2MelSizes:
+    """Length regulator, flow estimator and its WaveNet."""
+
+    latent_dim: int
+    """Width of the GPT."""
+    content_dim: int
+    num_mels: int
+    style_dim: int
+    width: int
+    heads: int
+    layers: int
+    wavenet_layers: int
+    wavenet_kernel: int
+
+
 PUBLISHED_GPT = GptSizes(
     layers=24,
     width=1280,
@@ -92,12 +108,24 @@ PUBLISHED_GPT = GptSizes(
     stop_code=8193,
     start_text=0,
     stop_text=1,
-    speaker=ConditioningSizes(512, 2048, 8, 6, 2),
-    emotion=ConditioningSizes(512, 1024, 4, 4, 2),
+    speaker=ConditioningSizes(512, 2048, 8, 6, 2.0),
+    emotion=ConditioningSizes(512, 1024, 4, 4, 2.0),
 )
 PUBLISHED_CODEC = CodecSizes(width=384, feed_forward=2048, layers=12, num_codes=8192, code_dim=8)
 PUBLISHED_SPEECH_ENCODER = SpeechEncoderSizes(width=1024, feed_forward=4096, heads=16, layers=17)
 PUBLISHED_STYLE = StyleSizes(num_bins=80, style_dim=192, growth=32, bottleneck=4, width=128)
+
+PUBLISHED_S2MEL = S2MelSizes(
+    latent_dim=1280,
+    content_dim=512,
+    num_mels=80,
+    style_dim=192,
+    width=512,
+    heads=8,
+    layers=13,
+    wavenet_layers=8,
+    wavenet_kernel=5,
+)
 
 
 def read_gpt_sizes(config: Mapping[str, Any]) -> GptSizes:
@@ -130,11 +158,32 @@ def read_codec_sizes(config: Mapping[str, Any]) -> CodecSizes:
     )
 
 
+def read_s2mel_sizes(config: Mapping[str, Any], latent_dim: int) -> S2MelSizes:
+    """Read the ``s2mel`` block of the published configuration.
+
+    Args:
+        config: The block.
+        latent_dim: Width of the GPT, which stands in another block.
+    """
+    estimator = config["DiT"]
+    return S2MelSizes(
+        latent_dim=latent_dim,
+        content_dim=config["length_regulator"]["channels"],
+        num_mels=estimator["in_channels"],
+        style_dim=config["style_encoder"]["dim"],
+        width=estimator["hidden_dim"],
+        heads=estimator["num_heads"],
+        layers=estimator["depth"],
+        wavenet_layers=config["wavenet"]["num_layers"],
+        wavenet_kernel=config["wavenet"]["kernel_size"],
+    )
+
+
 def _read_conditioning_sizes(config: Mapping[str, Any]) -> ConditioningSizes:
     return ConditioningSizes(
         width=config["output_size"],
         feed_forward=config["linear_units"],
         heads=config["attention_heads"],
         layers=config["num_blocks"],
-        perceiver_mult=config["perceiver_mult"],
+        perceiver_mult=float(config["perceiver_mult"]),
     )

@@ -1,0 +1,147 @@
+"""From the durations of an engine's symbols to phones and pauses on its feature clock.
+
+Conventions: times are whole steps of the feature clock, so that parts join without rounding. A
+symbol's duration says how long the engine's decoder was shown it; its sound is heard a little
+earlier, by a lead that belongs to the engine.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+
+import numpy as np
+from jaxtyping import Bool
+
+from unitaf.tts.misaki import (
+    CONSONANT_LABELS,
+    LENGTH_MARK,
+    PAUSE_MARKS,
+    STRESS_MARKS,
+    VOWEL_LABELS,
+)
+from unitaf.tts.reading import SpokenWord
+
+_LABELS = VOWEL_LABELS | CONSONANT_LABELS
+_SHORTEST_PAUSE = 5
+"""Steps; what is shorter is not heard as a pause (a stop consonant is closed for longer)."""
+_SHORTEST_LAST_PHONE = 4
+"""Steps that the last phone before a pause has at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A phone, or a pause with the empty label, in steps."""
+
+    label: str
+    start: int
+    end: int
+    stress: int = 0
+    word_index: int = -1
+    """Which word it is part of; -1 for a pause."""
+
+
+@dataclass(slots=True)
+class _Piece:
+    label: str
+    steps: int
+    is_pause: bool = False
+    stress: int = 0
+    word_index: int = -1
+
+
+def spell(words: Sequence[SpokenWord]) -> str:
+    """Return the symbols of a sentence in a row, with a space between words."""
+    return " ".join(word.symbols for word in words)
+
+
+def lay_out(words: Sequence[SpokenWord], durations: Sequence[int], lead: int) -> list[Span]:
+    """Return the phones and pauses of a sentence, without gaps, from 0 to the end.
+
+    A stress mark's time is its vowel's, a length mark's that of the sound before it; the time of a
+    space is shared by the sounds around it, unless it belongs to a pause.
+
+    Args:
+        words: What was said.
+        durations: Steps of the silence before, of every symbol of ``spell(words)``, and of the
+            silence after; none is 0.
+        lead: How many steps before its symbol a sound is heard.
+    """
+    pieces = [_Piece("", durations[0], is_pause=True)]
+    carried = stress = 0
+    for (symbol, word_index), steps in zip(_symbols(words), durations[1:-1], strict=True):
+        if symbol in STRESS_MARKS:
+            stress = STRESS_MARKS[symbol]
+            carried += steps
+        elif symbol == LENGTH_MARK:
+            pieces[-1].steps += steps
+        elif symbol in _LABELS:
+            own = stress if symbol in VOWEL_LABELS else 0
+            stress -= own
+            pieces.append(_Piece(_LABELS[symbol], carried + steps, False, own, word_index))
+            carried = 0
+        else:
+            _add_gap(pieces, steps, symbol in PAUSE_MARKS)
+    _add_gap(pieces, carried + durations[-1], is_pause=True)
+    return _place(_share_gaps(pieces), lead)
+
+
+def trim_last_phones(spans: Sequence[Span], is_audible: Bool[np.ndarray, " steps"]) -> list[Span]:
+    """End every phone before a pause when its sound dies away, and start the pause there.
+
+    An engine gives the last phone the time of the silence after it, a quarter of a second.
+    """
+    trimmed = list(spans)
+    for index, (span, following) in enumerate(pairwise(spans)):
+        if span.label and not following.label:
+            heard = np.flatnonzero(is_audible[span.start : span.end])
+            steps = max(int(heard[-1]) + 1 if len(heard) else 0, _SHORTEST_LAST_PHONE)
+            end = min(span.start + steps, span.end)
+            trimmed[index] = replace(span, end=end)
+            trimmed[index + 1] = replace(following, start=end)
+    return trimmed
+
+
+def _symbols(words: Sequence[SpokenWord]) -> Iterator[tuple[str, int]]:
+    for word_index, word in enumerate(words):
+        if word_index:
+            yield " ", -1
+        for symbol in word.symbols:
+            yield symbol, word_index
+
+
+def _add_gap(pieces: list[_Piece], steps: int, is_pause: bool) -> None:
+    """Add time without a sound; what lies side by side is one gap."""
+    if pieces[-1].label:
+        pieces.append(_Piece("", steps, is_pause))
+    else:
+        pieces[-1].steps += steps
+        pieces[-1].is_pause |= is_pause
+
+
+def _share_gaps(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """Give the time of gaps that are no pause to the sounds on both sides, half each."""
+    shared: list[_Piece] = []
+    carried = 0
+    for index, piece in enumerate(pieces):
+        is_inner = 0 < index < len(pieces) - 1
+        if piece.label or not is_inner or (piece.is_pause and piece.steps >= _SHORTEST_PAUSE):
+            piece.steps += carried
+            carried = 0
+            shared.append(piece)
+        else:
+            carried = piece.steps - piece.steps // 2
+            shared[-1].steps += piece.steps // 2
+    return shared
+
+
+def _place(pieces: Sequence[_Piece], lead: int) -> list[Span]:
+    ends = [
+        max(end - lead, index + 1)
+        for index, end in enumerate(accumulate(piece.steps for piece in pieces))
+    ]
+    ends[-1] = sum(piece.steps for piece in pieces)
+    starts = [0, *ends[:-1]]
+    return [
+        Span(piece.label, start, end, piece.stress, piece.word_index)
+        for piece, start, end in zip(pieces, starts, ends, strict=True)
+    ]
