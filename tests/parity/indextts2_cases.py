@@ -7,6 +7,7 @@ import torch
 from tests.parity import (
     indextts2_decoding_cases,
     indextts2_gpt_cases,
+    indextts2_mel_cases,
     indextts2_voice_cases,
 )
 from tests.parity.golden import Case
@@ -18,6 +19,11 @@ def _without_gradients(run: Callable[[Case], None]) -> Callable[[Case], None]:
 
 RUNNERS: dict[tuple[str, str], Callable[[Case], None]] = {
     name: _without_gradients(run)
-    for cases in (indextts2_voice_cases, indextts2_gpt_cases, indextts2_decoding_cases)
+    for cases in (
+        indextts2_voice_cases,
+        indextts2_gpt_cases,
+        indextts2_decoding_cases,
+        indextts2_mel_cases,
+    )
     for name, run in cases.RUNNERS.items()
 }
