@@ -14,7 +14,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: .venv/installed
 	@$(BIN)/unitaf generate ray_jobs/scripts/demo.csv demo
 	@echo; echo "Look at one take:"
-	@echo "  $(BIN)/unitaf show demo monologue_01 --audio take.wav --plot take.png"
+	@echo "  $(BIN)/unitaf show demo tide_270_okafor --audio take.wav --plot take.png"
 	@echo "  $(BIN)/unitaf export demo delivery --format wav,livelink,json"
 
 check: .venv/installed

@@ -34,16 +34,23 @@ def progress_shown() -> Iterator[OnProgress]:
                 detail=describe_progress(progress),
             )
         return
-    last = [-_PLAIN_LINE_EVERY_S, ""]
+    yield _PlainLines(console)
 
-    def print_line(progress: Progress) -> None:
+
+class _PlainLines:
+    """Prints progress as lines: when the stage changes, at the end, and every few seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stage = ""
+        self._printed_s = -_PLAIN_LINE_EVERY_S
+
+    def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        is_due = now - float(last[0]) >= _PLAIN_LINE_EVERY_S
-        if is_due or progress.stage != last[1] or progress.lines == progress.lines_total:
-            last[:] = [now, progress.stage]
-            console.print(f"{progress.stage}: {describe_progress(progress)}", highlight=False)
-
-    yield print_line
+        is_due = now - self._printed_s >= _PLAIN_LINE_EVERY_S
+        if is_due or progress.stage != self._stage or progress.lines == progress.lines_total:
+            self._stage, self._printed_s = progress.stage, now
+            self._console.print(f"{progress.stage}: {describe_progress(progress)}", highlight=False)
 
 
 def _bar(console: Console) -> Bar:
@@ -187,15 +194,17 @@ def print_take(take: Take) -> None:
 
 def print_voices(voices: Sequence[Voice]) -> None:
     """Print the voices that there are."""
-    table = Table("engine", "voice", "languages", "licence", "installed", "note")
+    table = Table("engine", "voice", "languages", "installed", "licence", "note")
+    for column in table.columns:
+        column.overflow = "fold"
     for voice in voices:
         installed = "yes" if voice.is_installed else "no"
         table.add_row(
             voice.engine,
             voice.voice,
             ", ".join(voice.languages),
-            voice.licence,
             installed,
+            voice.licence,
             voice.note,
         )
     _console().print(table)

@@ -5,6 +5,7 @@ lines from the plan in the store and write their own files; only a small record 
 """
 
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import ray.data
 
 from unitaf.build import build_face, build_tts
 from unitaf.config import GenerateConfig, dump_config
-from unitaf.errors import BackendError, ConfigError, StorageError, UnitafError
+from unitaf.errors import BackendError, BackendUnavailable, ConfigError, StorageError, UnitafError
 from unitaf.pipelines.catalog import write_catalog, write_rejects
 from unitaf.pipelines.ledger import Counts
 from unitaf.pipelines.making import ShardMaker, ShardRecord
@@ -29,7 +30,9 @@ from unitaf.pipelines.progress import OnProgress, Recorder, Report
 from unitaf.pipelines.shards import PlannedShard
 from unitaf.storage import Storage, check_storage, open_storage
 
-_ERRORS = {error.__name__: error for error in (BackendError, StorageError, ConfigError)}
+_ERRORS = {
+    error.__name__: error for error in (BackendError, BackendUnavailable, StorageError, ConfigError)
+}
 
 
 class ShardActor:
@@ -238,6 +241,8 @@ def _ray_running() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    # Ray's C++ part prints to stderr whatever the levels above; it reads this when it starts.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield

@@ -92,11 +92,12 @@ class ShardMaker:
         self._tts = tts
         self._face = face
         self._output = output
+        terms = (tts.licence, face.licence)
         self._provenance = Provenance(
             tts=tts.fingerprint,
             face=face.fingerprint,
             voice=tts.voice,
-            licence="; ".join(dict.fromkeys([tts.licence, face.licence])),
+            licence="; ".join(dict.fromkeys(name for name in terms if name != "none")),
             unitaf=version("unitaf"),
         )
 
@@ -126,56 +127,56 @@ class ShardMaker:
         size = max(1, self._tts.batch_size)
         for start in range(0, len(shard.utterances), size):
             batch = list(shard.utterances[start : start + size])
-            speeches = self._speak(batch, keys, rejects, record)
-            started = time.perf_counter()
-            motions = self._face.animate(batch, speeches, self._output.fps)
-            record.face_s += time.perf_counter() - started
-            takes += self._join(batch, keys, speeches, motions)
+            takes += self._make_batch(batch, keys, rejects, record)
         record.num_takes, record.num_rejects = len(takes), len(rejects)
         record.audio_s = sum(take.speech.duration_s for take in takes)
         return takes, rejects
 
-    def _speak(
+    def _make_batch(
         self,
         batch: list[Utterance],
         keys: dict[str, str],
         rejects: list[RejectSummary],
         record: ShardRecord,
-    ) -> list[Speech]:
-        """Say what can be said; lines that cannot are taken out of the batch."""
+    ) -> list[Take]:
+        """Make a batch of lines; one that cannot be made is rejected and the others tried again."""
         while batch:
-            started = time.perf_counter()
             try:
-                speeches = self._tts.synthesize(batch)
+                speeches, motions = self._act(batch, record)
             except InputError as error:
                 if error.utterance_id not in {utterance.id for utterance in batch}:
                     raise BackendError(
                         f"the engine rejected line {error.utterance_id!r}, which it was not given"
                     ) from error
                 rejects.append(RejectSummary(keys[error.utterance_id], error.column, error.reason))
-                batch[:] = [u for u in batch if u.id != error.utterance_id]
-                continue
-            finally:
-                record.tts_s += time.perf_counter() - started
-            if len(speeches) != len(batch):
-                raise BackendError(
-                    f"the engine gave {len(speeches)} results for {len(batch)} lines,"
-                    f" the first of them {batch[0].id!r}"
-                )
-            return speeches
+                batch = [u for u in batch if u.id != error.utterance_id]
+            else:
+                return [
+                    Take(keys[said.id], said, speech, motion, self._provenance)
+                    for said, speech, motion in zip(batch, speeches, motions, strict=True)
+                ]
         return []
 
-    def _join(
-        self,
-        batch: Sequence[Utterance],
-        keys: dict[str, str],
-        speeches: Sequence[Speech],
-        motions: Sequence[FaceMotion],
-    ) -> list[Take]:
-        return [
-            Take(keys[utterance.id], utterance, speech, motion, self._provenance)
-            for utterance, speech, motion in zip(batch, speeches, motions, strict=True)
-        ]
+    def _act(
+        self, batch: list[Utterance], record: ShardRecord
+    ) -> tuple[list[Speech], list[FaceMotion]]:
+        """Say lines and move the face to them; add the time of both to the record."""
+        started = time.perf_counter()
+        try:
+            speeches = self._tts.synthesize(batch)
+        finally:
+            record.tts_s += time.perf_counter() - started
+        if len(speeches) != len(batch):
+            raise BackendError(
+                f"the engine gave {len(speeches)} results for {len(batch)} lines,"
+                f" the first of them {batch[0].id!r}"
+            )
+        started = time.perf_counter()
+        try:
+            motions = self._face.animate(batch, speeches, self._output.fps)
+        finally:
+            record.face_s += time.perf_counter() - started
+        return speeches, motions
 
     def _commit(
         self,

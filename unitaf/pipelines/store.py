@@ -141,7 +141,11 @@ class TakeStore:
             yield row, replace(take, utterance=said)
 
     def status(self) -> StoreStatus:
-        """Count what is there and what a killed run has left to make."""
+        """Count what is there and what a killed run has left to make.
+
+        Raises:
+            ConfigError: If nothing was ever generated there.
+        """
         takes = shards = payload_bytes = 0
         audio_s = 0.0
         committed, languages = set(), set()
@@ -152,6 +156,9 @@ class TakeStore:
             audio_s += sum(take.num_samples for take in manifest.takes) / manifest.sample_rate
             committed.add(manifest.shard)
             languages.add(manifest.language)
+        runs = tuple(self._runs())
+        if not runs:
+            raise ConfigError(f"{self.uri} is no store: 'unitaf generate' has not been there")
         open_shards, open_lines = self._open_work(committed)
         return StoreStatus(
             takes=takes,
@@ -161,7 +168,7 @@ class TakeStore:
             languages=tuple(sorted(languages)),
             open_shards=open_shards,
             open_lines=open_lines,
-            runs=tuple(self._runs()),
+            runs=runs,
         )
 
     def garbage(self, older_than_s: float) -> Garbage:
