@@ -45,7 +45,7 @@ class S3Storage:
         patience_s: How long one request is tried before it fails.
 
     Raises:
-        StorageError: If there are no credentials, or the endpoint is no URL.
+        StorageError: If the AWS variables name no usable endpoint or profile.
     """
 
     def __init__(self, bucket: str, prefix: str, patience_s: float) -> None:
