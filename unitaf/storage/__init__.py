@@ -95,7 +95,7 @@ def check_storage(uri: str) -> None:
 
 
 def read_many(
-    storage: Storage, names: Iterable[str], threads: int = 16
+    storage: Storage, names: Iterable[str], threads: int = 32
 ) -> Iterator[tuple[str, bytes]]:
     """Yield names and bytes of many objects, in the order given, reading ahead.
 
