@@ -96,6 +96,19 @@ class S2MelSizes:
     wavenet_kernel: int
 
 
+@dataclass(frozen=True, slots=True)
+class VocoderSizes:
+    """BigVGAN."""
+
+    num_mels: int
+    width: int
+    """Channels before the first stage; each halves them."""
+    rates: tuple[int, ...]
+    kernels: tuple[int, ...]
+    block_kernels: tuple[int, ...]
+    block_dilations: tuple[tuple[int, ...], ...]
+
+
 PUBLISHED_GPT = GptSizes(
     layers=24,
     width=1280,
@@ -125,6 +138,15 @@ PUBLISHED_S2MEL = S2MelSizes(
     layers=13,
     wavenet_layers=8,
     wavenet_kernel=5,
+)
+
+PUBLISHED_VOCODER = VocoderSizes(
+    num_mels=80,
+    width=1536,
+    rates=(4, 4, 2, 2, 2, 2),
+    kernels=(8, 8, 4, 4, 4, 4),
+    block_kernels=(3, 7, 11),
+    block_dilations=((1, 3, 5), (1, 3, 5), (1, 3, 5)),
 )
 
 
@@ -176,6 +198,18 @@ def read_s2mel_sizes(config: Mapping[str, Any], latent_dim: int) -> S2MelSizes:
         layers=estimator["depth"],
         wavenet_layers=config["wavenet"]["num_layers"],
         wavenet_kernel=config["wavenet"]["kernel_size"],
+    )
+
+
+def read_vocoder_sizes(config: Mapping[str, Any]) -> VocoderSizes:
+    """Read the published ``config.json`` of the vocoder."""
+    return VocoderSizes(
+        num_mels=config["num_mels"],
+        width=config["upsample_initial_channel"],
+        rates=tuple(config["upsample_rates"]),
+        kernels=tuple(config["upsample_kernel_sizes"]),
+        block_kernels=tuple(config["resblock_kernel_sizes"]),
+        block_dilations=tuple(tuple(each) for each in config["resblock_dilation_sizes"]),
     )
 
 

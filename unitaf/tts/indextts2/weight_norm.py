@@ -15,8 +15,6 @@ def fold_weight_norm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     folded = dict(weights)
     for key in [key for key in weights if key.endswith(".weight_g")]:
         stem = key.removesuffix("_g")
-        direction = folded.pop(f"{stem}_v")
-        length = torch.linalg.vector_norm(direction.flatten(1), dim=1)
-        shape = (-1, *[1] * (direction.dim() - 1))
-        folded[stem] = direction * (folded.pop(key).reshape(shape) / length.reshape(shape))
+        # What weight norm itself calls: the folded weights are those of the reference to the bit.
+        folded[stem] = torch._weight_norm(folded.pop(f"{stem}_v"), folded.pop(key), 0)
     return folded
