@@ -5,26 +5,23 @@ blink where a phrase ends. Loudness is taken from the waveform, accents from str
 loudness together, questions from a final rise of pitch or from the text.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
 from unitaf.face.phones import postures
-from unitaf.types import Phone, Speech, Utterance
+from unitaf.types import Speech, Utterance
 
 PHRASE_PAUSE_S = 0.15
 """A shorter silence does not end a phrase: it is a word boundary or the closure of a stop."""
 
-_REFERENCE_DB = -24.0
-"""Level of the vowels of ordinary speech, relative to full scale."""
+_REFERENCE_DB = -18.5
+"""Level of the vowels of ordinary speech as engines deliver it, relative to full scale."""
 _DB_PER_DOUBLING = 30.0
 """How much louder a voice must be for twice the mouth movement."""
 _LEVEL_RATE = 200
 """How many times a second loudness is measured."""
-_AUDIBLE = 0.004
-"""The amplitude below which the end of a phrase is silence."""
-_SHORTEST_LAST_S = 0.080
 _LOWEST_VOICE_HZ = 50.0
 _STRESS_GAIN = (0.84, 1.12, 1.0)
 """By `Phone.stress`; of languages whose engine marks stress."""
@@ -89,36 +86,6 @@ def read_prosody(utterance: Utterance, speech: Speech) -> Prosody:
         accents=_accents(middle[vowels], level[vowels], pitch[vowels], stress[vowels]),
         phrases=_phrases(utterance, phrases, middle[vowels], pitch[vowels]),
     )
-
-
-def audible_phones(speech: Speech) -> tuple[Phone, ...]:
-    """Return the phones with the silent rest of each phrase's last sound given to a pause.
-
-    Engines let the last sound of a phrase run on into the silence; the mouth should not.
-    """
-    following = (*speech.phones[1:], Phone("", 0.0, 1.0))
-    phones: list[Phone] = []
-    for phone, after in zip(speech.phones, following, strict=True):
-        ends = after.label == "" and after.end_s - after.start_s >= PHRASE_PAUSE_S
-        heard = _last_heard(speech, phone) if ends and phone.label else phone.end_s
-        if heard < phone.end_s:
-            phones += [replace(phone, end_s=heard), Phone("", heard, phone.end_s)]
-        else:
-            phones.append(phone)
-    return tuple(phones)
-
-
-def _last_heard(speech: Speech, phone: Phone) -> float:
-    """Return when a sound falls silent for good, not within its first 80 ms."""
-    hop = max(speech.sample_rate // 100, 1)
-    first, last = (int(time * speech.sample_rate) for time in (phone.start_s, phone.end_s))
-    hops = (last - first) // hop
-    blocks = speech.waveform[first : first + hops * hop].reshape(-1, hop)
-    heard = np.flatnonzero(np.abs(blocks).max(axis=1, initial=0.0) > _AUDIBLE)
-    if len(heard) == 0:
-        return phone.end_s
-    until = phone.start_s + max((int(heard[-1]) + 3) * hop / speech.sample_rate, _SHORTEST_LAST_S)
-    return min(until, phone.end_s)
 
 
 def _phrase_spans(speech: Speech) -> list[tuple[float, float]]:

@@ -120,7 +120,8 @@ def _blinks(
         if len(ends) and random.random() < 0.7:
             end = float(ends[np.argmin(np.abs(ends - time))])
             start = end - 0.05 if abs(end - time) < _BLINK_PULL_S else time
-        if start - last >= _BLINK_SPACING_S and 0.0 <= start <= duration_s - length_s:
+        start = min(start, duration_s - length_s)
+        if start >= max(last + _BLINK_SPACING_S, 0.0):
             rows.append((start, *_BLINK_S, float(random.uniform(0.93, 1.0))))
             last = start
         time += interval_s * max(0.15, float(random.lognormal(-0.18, 0.6)))
@@ -161,7 +162,7 @@ def _head_turns(
         tilt = 0.045 if phrase.is_question else 0.0
         lift = -0.030 if phrase.is_question else 0.018
         side = 1.0 if random.random() < 0.5 else -1.0
-        settle = max(phrase.end_s - 0.25, time)
+        settle = phrase.end_s - 0.25
         pitch.append((settle, 0.45, lift * amount))
         roll.append((settle, 0.45, side * tilt * amount))
     return Steps.of(yaw), Steps.of(pitch), Steps.of(roll)

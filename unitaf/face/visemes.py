@@ -20,7 +20,7 @@ from unitaf.face.channel_mixing import Mixer, Scale
 from unitaf.face.coarticulation import Mouth
 from unitaf.face.emotion_poses import Manner, emotion_manner, emotion_pose
 from unitaf.face.envelopes import Pulses, smoothstep
-from unitaf.face.prosody import Phrase, audible_phones, read_prosody
+from unitaf.face.prosody import Phrase, read_prosody
 from unitaf.face.speech_gestures import GesturePlan
 from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS
 from unitaf.types import FaceMotion, Speech, Utterance
@@ -31,7 +31,7 @@ REVISION = 1
 _BLOCK = 256
 """Frames computed at once: bounds the memory of long lines."""
 _STREAMS = 6
-_BREATH_PAUSE_S = 0.22
+_BREATH_PAUSE_S = 0.18
 _LARGEST_SCALE = 1.5
 """Keeps the fastest mouth below the speed that looks like a jump."""
 _EMOTION_RISE_S = 0.5
@@ -113,7 +113,6 @@ class _Line:
 
     def __init__(self, utterance: Utterance, speech: Speech, settings: dict[str, float]) -> None:
         style, *streams = _generators(utterance, speech)
-        speech = replace(speech, phones=audible_phones(speech))
         prosody = read_prosody(utterance, speech)
         manner = emotion_manner(speech.emotion)
         varied = settings["variation"] * np.clip(style.normal(size=8), -2.0, 2.0)
