@@ -90,7 +90,7 @@ class TcnBlock(nn.Module):
         self, inputs: Float[Tensor, "batch frames in_dim"], mask: Bool[Tensor, "batch frames"]
     ) -> Float[Tensor, "batch frames dim"]:
         """Convolve real frames; what lies outside a clip counts as zero."""
-        channels_first = (inputs * mask[..., None]).transpose(1, 2)
+        channels_first = inputs.masked_fill(~mask[..., None], 0.0).transpose(1, 2)
         straight = self.norm(self.conv(channels_first).transpose(1, 2))
         around: Tensor = self.shortcut(channels_first)
         return torch.relu(straight + around.transpose(1, 2))
@@ -186,6 +186,7 @@ class TransformerDecoder(nn.Module):
     ) -> Float[Tensor, "batch frames dim"]:
         """Decode; padded frames come out as anything, and no real frame looks at them."""
         frames = features.shape[1]
+        features = features.masked_fill(~mask[..., None], 0.0)
         elsewhere = ~torch.eye(frames, dtype=torch.bool, device=features.device)
         bias = self.self_attention_bias(frames)
         decoded: Tensor = self.layer(

@@ -61,7 +61,8 @@ def normalize(waveform: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, 
 
     The 1e-7 below the root keeps silence silent and leaves very quiet audio below unit variance.
     """
-    return (waveform - waveform.mean()) / np.sqrt(waveform.var() + np.float32(1e-7))
+    deviation = np.sqrt(waveform.var() + np.float32(1e-7))
+    return np.asarray((waveform - waveform.mean()) / deviation, np.float32)
 
 
 class SpeechEncoder(nn.Module):
@@ -125,8 +126,8 @@ class SpeechEncoder(nn.Module):
 
     @torch.inference_mode()
     def encode(
-        self, waveforms: Sequence[Float32[np.ndarray, " samples"]]
-    ) -> list[Float32[np.ndarray, "steps dim"]]:
+        self, waveforms: Sequence[Float32[np.ndarray, " _"]]
+    ) -> list[Float32[np.ndarray, "_ dim"]]:
         """Encode waveforms at 16 kHz, each as if it were alone.
 
         Raises:
@@ -185,7 +186,7 @@ class GatedAttention(nn.Module):
     def position_bias(self, steps: int) -> Float[Tensor, "heads steps steps"]:
         """Return the bias of every query and key, before the gate."""
         distances = torch.arange(1 - steps, steps, device=self.rel_attn_embed.weight.device)
-        by_distance = self.rel_attn_embed(relative_buckets(distances)).T
+        by_distance: Tensor = self.rel_attn_embed(relative_buckets(distances)).T
         return by_distance.unfold(1, steps, 1).flip(1)
 
     def forward(
@@ -196,20 +197,27 @@ class GatedAttention(nn.Module):
         index: int = 0,
     ) -> tuple[Tensor, None, Tensor]:
         """Return the attended values, no weights, and the bias for the next layer."""
-        bias = self.position_bias(hidden_states.shape[1]) if index == 0 else position_bias
-        heads = hidden_states.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-        gates = self.gru_rel_pos_linear(heads).unflatten(-1, (2, 4)).sum(-1).sigmoid()
-        first, second = gates.split(1, dim=-1)
+        bias = position_bias
+        if bias is None:
+            bias = self.position_bias(hidden_states.shape[1])
+        gates = self.gru_rel_pos_linear(self._by_head(hidden_states))
+        first, second = gates.reshape(*gates.shape[:-1], 2, 4).sum(-1).sigmoid().split(1, dim=-1)
         gated = (first * (second * self.gru_rel_pos_const - 1.0) + 2.0) * bias
         if attention_mask is not None:
             gated = gated.masked_fill(~attention_mask[:, None, None, :], -torch.inf)
-        queries, keys, values = (
-            project(hidden_states).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for project in (self.q_proj, self.k_proj, self.v_proj)
+        mixed = functional.scaled_dot_product_attention(
+            self._by_head(self.q_proj(hidden_states)),
+            self._by_head(self.k_proj(hidden_states)),
+            self._by_head(self.v_proj(hidden_states)),
+            attn_mask=gated,
+            dropout_p=self.dropout if self.training else 0.0,
         )
-        dropout = self.dropout if self.training else 0.0
-        mixed = functional.scaled_dot_product_attention(queries, keys, values, gated, dropout)
         return self.out_proj(mixed.transpose(1, 2).flatten(2)), None, bias
+
+    def _by_head(
+        self, values: Float[Tensor, "batch steps dim"]
+    ) -> Float[Tensor, "batch heads steps head_dim"]:
+        return values.reshape(*values.shape[:2], self.num_heads, -1).transpose(1, 2)
 
 
 def wavlm(

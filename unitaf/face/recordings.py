@@ -32,8 +32,8 @@ from unitaf.types import FaceMotion, Speech, Utterance
 BATCH_SAMPLES = 60 * SAMPLE_RATE
 """The most samples that go through the network at once, padding included."""
 
-Waveform = Float32[np.ndarray, " samples"]
-Motion = Float32[np.ndarray, "frames raw"]
+Waveform = Float32[np.ndarray, " _"]
+Motion = Float32[np.ndarray, "_ raw"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Target:
 
     head: str
     style_id: int
-    fps: int
+    fps: float
     """The rate that the head was trained at."""
     template: Float32[np.ndarray, " raw"]
     """What the head's motion is added to: the speaker at rest, in the head's numbers."""

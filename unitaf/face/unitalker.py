@@ -190,25 +190,28 @@ def from_published(model: nn.Module, published: Mapping[str, Tensor]) -> dict[st
     Raises:
         ValueError: Saying which keys are missing, unexpected or of the wrong shape.
     """
-    expected = published_shapes(model)
     found = {_parametrized(key): value for key, value in published.items() if _is_weight(key)}
-    problems = [
-        _some("missing", sorted(expected.keys() - found.keys())),
-        _some("unexpected", sorted(found.keys() - expected.keys())),
-        _some(
-            "of the wrong shape",
-            [
-                f"{key} {list(found[key].shape)} instead of {list(shape)}"
-                for key, shape in expected.items()
-                if key in found and tuple(found[key].shape) != shape
-            ],
-        ),
-    ]
-    if any(problems):
-        raise ValueError("; ".join(problem for problem in problems if problem))
+    problem = differences(published_shapes(model), found)
+    if problem:
+        raise ValueError(problem)
     kept = {key: value for key, value in model.state_dict().items() if key.startswith("bases.")}
     ours = {key: published_key(key) for key in model.state_dict() if key not in kept}
     return {**kept, **{key: found[name].float() for key, name in ours.items()}}
+
+
+def differences(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, Tensor]) -> str:
+    """Return what keeps tensors from being the expected ones, as a phrase; empty if nothing."""
+    wrong = [
+        f"{key} {list(found[key].shape)} instead of {list(shape)}"
+        for key, shape in expected.items()
+        if key in found and tuple(found[key].shape) != shape
+    ]
+    problems = [
+        _some("missing", sorted(expected.keys() - found.keys())),
+        _some("unexpected", sorted(found.keys() - expected.keys())),
+        _some("of the wrong shape", wrong),
+    ]
+    return "; ".join(problem for problem in problems if problem)
 
 
 def _parametrized(key: str) -> str:

@@ -110,8 +110,8 @@ class WhisperEncoder(nn.Module):
 
     @torch.inference_mode()
     def encode(
-        self, waveforms: Sequence[Float32[np.ndarray, " samples"]]
-    ) -> list[Float32[np.ndarray, "steps dim"]]:
+        self, waveforms: Sequence[Float32[np.ndarray, " _"]]
+    ) -> list[Float32[np.ndarray, "_ dim"]]:
         """Encode waveforms at 16 kHz, each as if it were alone; long ones in windows.
 
         Raises:
