@@ -63,7 +63,7 @@ def face_geometry(
 
 @dataclass(frozen=True, slots=True)
 class MouthWeighting:
-    """How much a frame counts by how open the mouth is: most when shut or wide open (eq. 3-4)."""
+    """How much a frame counts by how open the mouth is: most when shut or wide open (eq. 4-5)."""
 
     low: float
     """The openness, in metres, that counts as shut."""
@@ -205,7 +205,7 @@ def decoupled_mouth_state_loss(
         mask: True on frames that count.
         geometry: The rig, as `face_geometry` prepared it.
         weighting: Interval, alpha, gamma and base.
-        scale: The factor lambda of the lip term; 1 in eq. 6 as printed.
+        scale: The factor lambda of the lip term.
 
     Raises:
         ValueError: If no frame counts.
@@ -230,7 +230,7 @@ def mouth_openness(
 def mouth_state_weight(
     openness: Float[Tensor, "*shape"], weighting: MouthWeighting
 ) -> Float[Tensor, "*shape"]:
-    """Return ``base + alpha * abs(n - 0.5) ** gamma``, n the openness between low and high (eq. 4).
+    """Return ``base + alpha * abs(n - 0.5) ** gamma``, n the normalised openness (eq. 4-5).
 
     Without gradient: the target's mouth decides the weight.
     """
@@ -241,7 +241,7 @@ def mouth_state_weight(
 def normalized_openness(
     openness: Float[Tensor, "*shape"], weighting: MouthWeighting
 ) -> Float[Tensor, "*shape"]:
-    """Return where an openness lies between low (0) and high (1), held beyond them (eq. 3)."""
+    """Return where an openness lies between low (0) and high (1), held beyond them."""
     return ((openness - weighting.low) / (weighting.high - weighting.low)).clamp(0.0, 1.0)
 
 

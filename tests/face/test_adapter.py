@@ -77,6 +77,19 @@ def test_padding_changes_no_output_gradient_or_statistic_in_training(kind: str) 
         torch.testing.assert_close(bare, with_padding, rtol=1e-4, atol=1e-5)
 
 
+def test_training_in_bfloat16_keeps_exact_statistics() -> None:
+    features = torch.randn(3, 40, DIM)
+    adapters = make("general").train(), make("general").train()
+    whole = adapt(adapters[0], features, [40] * 3, [15] * 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = adapt(adapters[1], features, [40] * 3, [15] * 3)
+    half.float().square().mean().backward()
+    torch.testing.assert_close(half.float(), whole, rtol=0.1, atol=0.1)
+    for exact, rounded in zip(*(adapter.buffers() for adapter in adapters), strict=True):
+        assert exact.dtype == rounded.dtype
+        torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.01)
+
+
 @pytest.mark.parametrize(
     ("feature_rate", "fps"), [(80.0, 30.0), (80.0, 29.97), (50.0, 60.0), (22050 / 256, 25.0)]
 )

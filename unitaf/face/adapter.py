@@ -57,8 +57,8 @@ class MaskedBatchNorm(nn.Module):
         count = int(mask.sum())
         if count < 2:
             raise ValueError(f"batch statistics need at least 2 real steps, not {count}")
-        real = mask[..., None].to(inputs.dtype)
-        mean = (inputs * real).sum((0, 1)) / count
+        real, exact = mask[..., None].to(inputs.dtype), self.running_mean.dtype
+        mean = (inputs * real).sum((0, 1), dtype=exact) / count
         variance = ((inputs - mean).square() * real).sum((0, 1)) / count
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
