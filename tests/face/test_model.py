@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from unitaf.face.adapter import FeatureAdapter, ReferenceAdapter
 from unitaf.face.decoder import TcnDecoder, make_head
 from unitaf.face.expression import EmotionResidual, non_lip_channels
 from unitaf.face.model import Adapter, FaceModel, FaceModelAnimator
+from unitaf.losses import coefficient_loss
 from unitaf.rigs.arkit import ANGLES, CHANNELS
 from unitaf.types import Emotion, Speech, Utterance
 
@@ -62,6 +65,50 @@ def test_sixteen_ragged_clips_are_what_they_are_alone(adapter: Adapter | None) -
                 emotion[one],
             )
             torch.testing.assert_close(together[row, :own], alone[0], rtol=0.0, atol=1e-5)
+
+
+def train(model: FaceModel, steps: int) -> list[float]:
+    """Fit four random clips of different lengths and return the loss of every step."""
+    random = torch.Generator().manual_seed(1)
+    features = torch.randn(4, 64, DIM, generator=random)
+    target = torch.rand(4, 24, len(NAMES), generator=random)
+    emotion = torch.rand(4, 8, generator=random)
+    step_mask = torch.arange(64) < torch.tensor([64, 48, 32, 16])[:, None]
+    frame_mask = torch.arange(24) < torch.tensor([24, 18, 12, 6])[:, None]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    losses = []
+    model.train()
+    for _ in range(steps):
+        curves = model(features, step_mask, frame_mask, torch.arange(4) % 3, emotion)
+        loss = coefficient_loss(curves, target, frame_mask)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def test_four_clips_are_learnt_by_heart_in_fifty_steps() -> None:
+    losses = train(make_model(), 50)
+    assert losses[-1] < 0.1 * losses[0]
+
+
+def test_two_seeded_steps_give_the_losses_they_always_gave() -> None:
+    model = make_model()
+    model.decoder.dropout.p = 0.0
+    assert train(model, 2) == pytest.approx([0.742350936, 1.014974594], rel=1e-5)
+
+
+def test_a_saved_model_is_the_same_model() -> None:
+    trained, fresh = make_model(), make_model()
+    train(trained, 3)
+    file = io.BytesIO()
+    torch.save(trained.state_dict(), file)
+    file.seek(0)
+    fresh.load_state_dict(torch.load(file, weights_only=True))
+    line, speech = [Utterance("a", "", emotion=ANGRY)], [speech_of(16_000)]
+    expected, found = (make_animator(m).animate(line, speech, 30.0)[0] for m in (trained, fresh))
+    assert found.curves.tobytes() == expected.curves.tobytes()
 
 
 def test_lips_learn_nothing_from_the_residual() -> None:
