@@ -27,6 +27,7 @@ _STRESS_GAIN = (0.84, 1.12, 1.0)
 """By `Phone.stress`; of languages whose engine marks stress."""
 _WHISPER_GAIN = 0.78
 _ACCENT_SPACING_S = 0.28
+_LEAST_SALIENCE = 0.1
 _FINAL_RISE_SEMITONES = 2.5
 
 
@@ -172,7 +173,7 @@ def _accents(
     salience = stressed + 0.6 * np.clip(above, -2.0, 2.0) + 0.4 * np.clip(louder, -2.0, 2.0)
     kept: list[int] = []
     for index in np.argsort(-salience, kind="stable"):
-        if salience[index] <= 0.3:
+        if salience[index] <= _LEAST_SALIENCE:
             break
         if all(abs(middle[index] - middle[other]) >= _ACCENT_SPACING_S for other in kept):
             kept.append(int(index))

@@ -133,7 +133,7 @@ def _brows(prosody: Prosody, amount: float, random: np.random.Generator) -> tupl
     rows = []
     for accent in prosody.accents:
         chance, height, lead = random.random(), random.uniform(0.7, 1.3), random.uniform(0.02, 0.08)
-        if chance < 0.15 + 0.6 * accent.strength:
+        if chance < 0.25 + 0.6 * accent.strength:
             raised = amount * height * (0.08 + 0.22 * accent.strength)
             rows.append((accent.time_s - 0.17 - lead, 0.17, 0.08, 0.38, raised))
     for phrase in prosody.phrases:
