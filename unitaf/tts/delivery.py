@@ -1,7 +1,8 @@
 """How emotion changes the delivery of an engine that has no emotion of its own.
 
-Only the pace changes: fear, anger and joy speak faster, grief and disgust slower. The directions are
-those of Murray and Arnott (1993), the amounts smaller, so that a line keeps its place in a scene.
+Only the pace changes: fear, anger and joy speak faster, grief and disgust slower. The directions
+are those of Murray and Arnott (1993), the amounts smaller, so that a line keeps its place in a
+scene.
 """
 
 from unitaf.types import EMOTIONS, Emotion

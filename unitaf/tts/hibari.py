@@ -1,9 +1,9 @@
 """The embedded English voice: text to speech on a CPU, nothing to download.
 
-The model, its dictionary and its signal processing come with the ``hibari-tts`` package. Its
-network is loaded with two more outputs: the durations of its symbols, for exact phone times, and the
-last block of its decoder, for the face. The network itself has no randomness; the noise of breath
-and fricatives is drawn from the utterance's seed.
+The model, its dictionary and its signal processing come with the ``hibari-tts`` package. The
+durations of its symbols give exact phone times, the last block of its decoder the features for the
+face. The network itself has no randomness; the noise of breath and fricatives is drawn from the
+utterance's seed.
 """
 
 import hashlib
@@ -15,7 +15,6 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 from hibari import dsp
 from hibari.tts import ASSETS, MAX_PHONEMES
@@ -24,10 +23,11 @@ from jaxtyping import Bool, Float32
 
 from unitaf.errors import InputError
 from unitaf.tts.delivery import pace
+from unitaf.tts.hibari_graph import DURATIONS, LAST_BLOCK, load_network
 from unitaf.tts.joining import Part, cut_silence, join
 from unitaf.tts.misaki import PAUSE_MARKS
 from unitaf.tts.reading import EnglishReader, SpokenWord, split_reading
-from unitaf.tts.timeline import lay_out, spell, trim_last_phones
+from unitaf.tts.timeline import fit_to_sound, lay_out, spell
 from unitaf.tts.voices import HIBARI_LICENCE, hibari_model
 from unitaf.types import Phone, Speech, Utterance, Word
 
@@ -42,12 +42,15 @@ _STEPS_PER_UNIT = 2
 """The network counts durations in 25 ms."""
 _LEAD_STEPS = 4
 """A sound is heard 50 ms before its symbol: the shift at which phones explain the spectrum best."""
-_INNER_OUTPUTS = ("/Cast_32_output_0", "/dec.7/Add_1_output_0")
-"""The durations of the symbols, and the last block of the decoder."""
-_OUTPUTS = ("lh", "theta", "ln", "lr", "phi", "f0", *_INNER_OUTPUTS)
+_OUTPUTS = ("lh", "theta", "ln", "lr", "phi", "f0", DURATIONS, LAST_BLOCK)
 
-_GAIN = 2.0
-_PEAK = 0.95
+_LOWEST_F0_HZ = 40.0
+"""Below it the signal processing takes a step for unvoiced."""
+
+_GAIN = 1.35
+"""Brings a typical line to -23 LUFS (EBU R 128); lines differ by about 1 dB as they come."""
+_KNEE, _CEILING = 0.6, 0.95
+"""Speech stays below the knee. The click of a hard vowel onset does not, and is rounded off."""
 
 _HEAD_STEPS, _TAIL_STEPS = 16, 20
 """Silence kept before and after an utterance: 0.2 and 0.25 s."""
@@ -167,15 +170,12 @@ class _Network:
     """The voice's network with its inner outputs, and the signal processing behind it."""
 
     def __init__(self, path: Path) -> None:
-        model = onnx.load(path)
-        for name in _INNER_OUTPUTS:
-            model.graph.output.append(onnx.ValueInfoProto(name=name))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            load_network(path), options, providers=["CPUExecutionProvider"]
         )
         self._symbol_ids: dict[str, int] = json.loads(
             Path(ASSETS, "vocab.json").read_text(encoding="utf-8")
@@ -188,9 +188,13 @@ class _Network:
         *spectrum, f0, durations, features = self._session.run(list(_OUTPUTS), inputs)
         waveform = dsp.synth(*(part[0] for part in spectrum), f0[0], noise)
         steps = [int(units) * _STEPS_PER_UNIT for units in durations]
-        spans = trim_last_phones(lay_out(words, steps, _LEAD_STEPS), _is_audible(waveform))
+        is_audible = _is_audible(waveform)
         return Part(
-            waveform, features[0].T, f0[0], tuple(spans), tuple(word.text for word in words)
+            waveform=waveform,
+            features=features[0].T,
+            f0=np.where(is_audible & (f0[0] > _LOWEST_F0_HZ), f0[0], np.float32(0)),
+            spans=tuple(fit_to_sound(lay_out(words, steps, _LEAD_STEPS), is_audible)),
+            words=tuple(word.text for word in words),
         )
 
 
@@ -219,13 +223,12 @@ def _plan(
 
 
 def _as_speech(spoken: Part, utterance: Utterance) -> Speech:
-    gain = min(_GAIN, _PEAK / max(float(np.abs(spoken.waveform).max()), 1e-9))
     phones = tuple(
         Phone(span.label, span.start / _FEATURE_RATE, span.end / _FEATURE_RATE, span.stress)
         for span in spoken.spans
     )
     return Speech(
-        waveform=spoken.waveform * np.float32(gain),
+        waveform=_level(spoken.waveform),
         sample_rate=_SAMPLE_RATE,
         features=np.ascontiguousarray(spoken.features),
         feature_rate=_FEATURE_RATE,
@@ -235,6 +238,13 @@ def _as_speech(spoken: Part, utterance: Utterance) -> Speech:
         f0_rate=_FEATURE_RATE,
         emotion=utterance.emotion,
     )
+
+
+def _level(waveform: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
+    scaled = waveform * np.float32(_GAIN)
+    over = np.maximum(np.abs(scaled) - np.float32(_KNEE), 0) / np.float32(_CEILING - _KNEE)
+    limited = np.copysign(_KNEE + (_CEILING - _KNEE) * np.tanh(over), scaled)
+    return np.where(over > 0, limited, scaled).astype(np.float32)
 
 
 def _words(spoken: Part) -> tuple[Word, ...]:

@@ -73,12 +73,14 @@ PRONUNCIATION = re.compile(r"\[([^\]]+)\]\(([^)]*)\)")
 """A word whose sound is given: ``[word](/symbols/)``."""
 
 _RULES = (
-    (re.compile(r"\s*(?:-{2,}|―)\s*"), " — "),
     (re.compile(r"([^\w\s])\1{3,}"), r"\1\1\1"),
     (re.compile(r"\b([Nn]o)\.(?!\s?\d)"), r"\1 ."),
     (re.compile(rf"(\d|\b(?:{_STOPPED}))\.(?={_CLOSING})"), r"\1 ."),
     (re.compile(r"(?<=\w)'st\b"), "st"),
 )
+_DASH = re.compile(r"[ \t]*(?:-{2,}|[—―]|(?<=[^\W\d_])\s*–\s*(?=[^\W\d_]))[ \t]*")
+_MODIFIERS = re.compile("[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
+_READ_SYMBOLS = "°©®™"
 _LONG_LETTER = re.compile(r"([^\W\d_])\1{2,}")
 _WORD = re.compile(r"(?<![\w'])'?[^\W\d_]+(?:'[^\W\d_]*)*")
 _STUTTER = re.compile(r"\b(?:([cstw]h|[b-df-hj-np-tvwyz])-)+(?=\1)", re.IGNORECASE)
@@ -95,15 +97,21 @@ _NOT_A_NUMERAL = re.compile(
 
 
 def clean(text: str) -> str:
-    """Return a text with plain apostrophes, without control characters and invisible marks."""
+    """Return a text with plain apostrophes, free-standing dashes, and nothing that has no sound.
+
+    Control characters, invisible marks and pictures go; line breaks stay.
+    """
+    plain = _MODIFIERS.sub("", re.sub("[‘’ʼ]", "'", text))
     kept = []
-    for character in unicodedata.normalize("NFC", re.sub("[‘’ʼ]", "'", text)):
+    for character in unicodedata.normalize("NFC", plain):
         category = unicodedata.category(character)
-        if category == "Cc" and character != "\n":
-            kept.append(" ")
-        elif category not in ("Cc", "Cf", "Co", "Cn", "Cs") or character == "\n":
+        if character == "\n" or character in _READ_SYMBOLS:
             kept.append(character)
-    return "".join(kept)
+        elif category == "Cc":
+            kept.append(" ")
+        elif category not in ("Cf", "Cn", "Co", "Cs", "So"):
+            kept.append(character)
+    return _DASH.sub(" — ", "".join(kept))
 
 
 def respell(sentence: str, is_known: IsKnown) -> str:

@@ -26,6 +26,8 @@ _SHORTEST_PAUSE = 5
 """Steps; what is shorter is not heard as a pause (a stop consonant is closed for longer)."""
 _SHORTEST_LAST_PHONE = 4
 """Steps that the last phone before a pause has at least."""
+_LONGEST_OVERHANG = 6
+"""Steps by which a sound may reach into the pause before or after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +87,40 @@ def lay_out(words: Sequence[SpokenWord], durations: Sequence[int], lead: int) ->
     return _place(_share_gaps(pieces), lead)
 
 
-def trim_last_phones(spans: Sequence[Span], is_audible: Bool[np.ndarray, " steps"]) -> list[Span]:
-    """End every phone before a pause when its sound dies away, and start the pause there.
+def fit_to_sound(spans: Sequence[Span], is_audible: Bool[np.ndarray, " steps"]) -> list[Span]:
+    """Move the ends of pauses to where the sound around them dies away and begins.
 
-    An engine gives the last phone the time of the silence after it, a quarter of a second.
+    An engine gives the last phone before a pause much of the silence after it, and lets a hiss
+    begin a little before its time. A phone that starts without a sound, as a stop does, stays.
     """
-    trimmed = list(spans)
-    for index, (span, following) in enumerate(pairwise(spans)):
-        if span.label and not following.label:
-            heard = np.flatnonzero(is_audible[span.start : span.end])
-            steps = max(int(heard[-1]) + 1 if len(heard) else 0, _SHORTEST_LAST_PHONE)
-            end = min(span.start + steps, span.end)
-            trimmed[index] = replace(span, end=end)
-            trimmed[index + 1] = replace(following, start=end)
-    return trimmed
+    fitted = list(spans)
+    for index, (before, after) in enumerate(pairwise(spans)):
+        if before.label and not after.label:
+            edge = _sound_end(before, after, is_audible)
+        elif after.label and not before.label:
+            edge = _sound_start(before, is_audible)
+        else:
+            continue
+        fitted[index] = replace(fitted[index], end=edge)
+        fitted[index + 1] = replace(after, start=edge)
+    return fitted
+
+
+def _sound_end(phone: Span, pause: Span, is_audible: Bool[np.ndarray, " steps"]) -> int:
+    limit = pause.start + _reach(pause)
+    heard = np.flatnonzero(is_audible[phone.start : limit])
+    steps = max(int(heard[-1]) + 1 if len(heard) else 0, _SHORTEST_LAST_PHONE)
+    return min(phone.start + steps, limit)
+
+
+def _sound_start(pause: Span, is_audible: Bool[np.ndarray, " steps"]) -> int:
+    limit = pause.end - _reach(pause)
+    silent = np.flatnonzero(~is_audible[limit : pause.end])
+    return limit + (int(silent[-1]) + 1 if len(silent) else 0)
+
+
+def _reach(pause: Span) -> int:
+    return min((pause.end - pause.start) // 2, _LONGEST_OVERHANG)
 
 
 def _symbols(words: Sequence[SpokenWord]) -> Iterator[tuple[str, int]]:
