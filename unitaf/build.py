@@ -1,6 +1,7 @@
 """Config to objects: the only place that looks at a ``kind``.
 
-Building is cheap: engines and animators load their models when they are first used.
+Building is cheap: engines and animators load their models when they are first used, and the
+libraries of an engine are imported only where it is chosen.
 """
 
 from typing import assert_never
@@ -9,8 +10,6 @@ from unitaf.config import FaceConfig, GenerateConfig, HibariConfig, StubConfig, 
 from unitaf.errors import ConfigError
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.script.lines import ScriptDefaults
-from unitaf.tts.hibari import Hibari
-from unitaf.tts.stub import StubSpeech
 from unitaf.types import FaceAnimator, TextToSpeech
 
 
@@ -22,11 +21,15 @@ def build_tts(config: TtsConfig) -> TextToSpeech:
     """
     match config:
         case HibariConfig():
+            from unitaf.tts.hibari import Hibari
+
             try:
                 return Hibari(voice=config.voice, speed=config.speed)
             except ValueError as error:
                 raise ConfigError(f"tts: {error}") from error
         case StubConfig():
+            from unitaf.tts.stub import StubSpeech
+
             return StubSpeech()
         case _:
             assert_never(config)
@@ -34,7 +37,13 @@ def build_tts(config: TtsConfig) -> TextToSpeech:
 
 def build_face(config: FaceConfig) -> FaceAnimator:
     """Return the face animator of a job."""
-    return VisemeAnimator(strength=config.strength)
+    return VisemeAnimator(
+        strength=config.strength,
+        expression=config.expression,
+        gestures=config.gestures,
+        blinks_per_minute=config.blinks_per_minute,
+        variation=config.variation,
+    )
 
 
 def build_script_defaults(config: GenerateConfig) -> ScriptDefaults:

@@ -38,6 +38,12 @@ class VisemesConfig(_Settings):
 
     kind: Literal["visemes"] = "visemes"
     strength: float = Field(1.0, ge=0.0, le=1.5, description="Scales all mouth movement.")
+    expression: float = Field(1.0, ge=0.0, le=1.5, description="Scales the emotion's pose.")
+    gestures: float = Field(1.0, ge=0.0, le=1.5, description="Scales brow and head movement.")
+    blinks_per_minute: float = Field(18.0, ge=0.0, le=60.0, description="Of a neutral face.")
+    variation: float = Field(
+        1.0, ge=0.0, le=1.5, description="How much lines differ in style for their seed alone."
+    )
 
 
 def _default_kind(kind: str) -> BeforeValidator:

@@ -126,7 +126,7 @@ def gc(
     ] = 1.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
-    """Remove from STORE what nothing refers to: leftovers of killed and of racing runs."""
+    """Remove from STORE what nothing refers to; not while a run is at work on it."""
     from unitaf.pipelines.store import open_store
 
     opened = open_store(store)

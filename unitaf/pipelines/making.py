@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unitaf.config import OutputConfig
-from unitaf.errors import BackendError, InputError
+from unitaf.errors import BackendError, InputError, StorageError
 from unitaf.pipelines.shards import (
     Manifest,
     PlannedShard,
@@ -206,10 +206,17 @@ class ShardMaker:
         )
         started = time.perf_counter()
         if data:
-            self._storage.create(manifest.payload, data)
+            self._put_payload(manifest, data)
         created = self._storage.create(manifest_name(planned.id), encode_manifest(manifest))
         record.is_new = created is Creation.CREATED
         record.storage_s += time.perf_counter() - started
+
+    def _put_payload(self, manifest: Manifest, data: bytes) -> None:
+        if not self._storage.create(manifest.payload, data).holds:
+            raise StorageError(
+                f"{self._storage.uri}/{manifest.payload} is damaged: its bytes are not those that"
+                " its name stands for; delete it and run again"
+            )
 
 
 def encode_lines(lines: Sequence[tuple[Utterance, str]]) -> pa.RecordBatch:

@@ -174,21 +174,28 @@ class TakeStore:
     def garbage(self, older_than_s: float) -> Garbage:
         """Find what nothing refers to: payloads that lost a race, leftovers of killed writers.
 
+        Do not delete it while a run that continues a killed one is at work: it may take up a
+        payload that was left behind without a manifest.
+
         Args:
             older_than_s: Younger ones are left alone: a run may be about to refer to them.
         """
         before = time.time() - older_than_s
+        found = [
+            info
+            for listed in (
+                self._storage.list("takes/"),
+                self._storage.list("plans/"),
+                self._storage.leftovers(),
+            )
+            for info in listed
+            if info.modified_s < before and not info.name.endswith("/plan.json")
+        ]
+        # References are read after the objects are listed, so that one made meanwhile counts.
         used = {manifest.payload for manifest in read_manifests(self._storage)}
         for _, data in read_many(self._storage, self._plan_names()):
             used |= {shard.part for shard in decode_plan(data).shards}
-        found = [
-            info
-            for prefix in ("takes/", "plans/")
-            for info in self._storage.list(prefix)
-            if info.name not in used and not info.name.endswith("/plan.json")
-        ]
-        found += self._storage.leftovers()
-        return Garbage(tuple(info for info in found if info.modified_s < before))
+        return Garbage(tuple(info for info in found if info.name not in used))
 
     def delete(self, garbage: Garbage) -> None:
         """Remove garbage."""

@@ -97,7 +97,7 @@ def _phones(text: str, duration_s: float) -> tuple[Phone, ...]:
     labels: list[str] = []
     starts: list[int] = []
     for index, character in enumerate(text):
-        label = character.lower() if character.isalpha() else ""
+        label = _label(character)
         if label or not labels or labels[-1]:
             labels.append(label)
             starts.append(index)
@@ -106,6 +106,14 @@ def _phones(text: str, duration_s: float) -> tuple[Phone, ...]:
         Phone(label, start_s, end_s)
         for label, start_s, end_s in zip(labels, times[:-1], times[1:], strict=True)
     )
+
+
+def _label(character: str) -> str:
+    """Return a letter from a to z as it is, any other as a schwa, anything else as a pause."""
+    if not character.isalpha():
+        return ""
+    letter = character.lower()
+    return letter if letter.isascii() else "ə"
 
 
 def _words(text: str) -> tuple[Word, ...]:

@@ -1,0 +1,131 @@
+"""What a user types and what they see."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from unitaf.cli import app, main
+
+COMMANDS = {
+    "generate": {"script", "store", "config", "set_", "dry_run"},
+    "status": {"store"},
+    "show": {"store", "line_id", "language", "audio", "plot"},
+    "export": {"store", "directory", "format_", "name"},
+    "gc": {"store", "older_than_hours", "dry_run"},
+    "voices": set(),
+}
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "lines.csv"
+    path.write_text("line_id,speaker,text\na,Pip,Hello there.\nb,Pip,\n")
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["unitaf", *map(str, words)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return int(stopped.value.code or 0)
+
+
+def test_commands_and_their_options_are_these():
+    group = typer.main.get_command(app)
+    found = {name: {p.name for p in command.params} for name, command in group.commands.items()}
+    assert found == COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["generate", "missing.csv", "store"], "there is no script missing.csv"),
+        (["generate"], "say which SCRIPT and which STORE"),
+        (["generate", "{script}", "ftp://x"], "store 'ftp://x': give a folder"),
+        (["generate", "{script}", "x", "--set", "output.fp=3"], "no setting 'output.fp'"),
+        (
+            ["generate", "{script}", "x", "--config", "nope.yaml"],
+            "cannot read the config nope.yaml",
+        ),
+        (["generate", "{script}", "x", "--set", "tts.voice=elvis"], "elvis"),
+        (["status", "nowhere"], "nowhere is no store"),
+        (["show", "nowhere", "a"], "nowhere has no catalog"),
+        (["export", "nowhere", "out", "--format", "mp7"], "unknown format mp7"),
+    ],
+)
+def test_a_wrong_word_is_one_sentence_and_exit_2(
+    words: list[str],
+    message: str,
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *[word.format(script=script) for word in words]) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert shown.err.count("\n") == 1
+    assert "Traceback" not in shown.err
+    assert {path.name for path in tmp_path.iterdir()} == {script.name}
+
+
+def test_a_dry_run_tells_and_makes_nothing(
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    assert run(monkeypatch, "generate", script, tmp_path / "store", "--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"to be made\W+1\b", shown)
+    assert "row 3: 'b', text: there is no text" in shown
+    assert not (tmp_path / "store").exists()
+
+
+def test_from_script_to_files(
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ray_cluster: str,
+):
+    store = tmp_path / "store"
+    fast = ["--set", "tts.kind=stub", "--set", "run.num_actors=1"]
+    assert run(monkeypatch, "generate", script, store, *fast) == 1
+    shown = capsys.readouterr()
+    assert "1 of 2 lines were rejected" in shown.err
+    assert re.search(r"takes made\W+1\b", shown.out)
+    fast += ["--set", "script.max_reject_fraction=0.5"]
+    assert run(monkeypatch, "generate", script, store, *fast) == 0
+    assert re.search(r"takes reused\W+1\b", capsys.readouterr().out)
+
+    assert run(monkeypatch, "status", store) == 0
+    assert re.search(r"takes\W+1 in 1 files", capsys.readouterr().out)
+
+    audio, plot = tmp_path / "a.wav", tmp_path / "a.png"
+    assert run(monkeypatch, "show", store, "a", "--audio", audio, "--plot", plot) == 0
+    assert "Hello there." in capsys.readouterr().out
+    assert audio.read_bytes().startswith(b"RIFF")
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+    assert run(monkeypatch, "export", store, tmp_path / "out") == 0
+    files = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*"))
+    assert files == ["en/Pip/a.csv", "en/Pip/a.wav"]
+
+    (store / "takes" / "language=en" / "lost.parquet").write_bytes(b"x")
+    assert run(monkeypatch, "gc", store) == 0
+    assert "0 objects" in capsys.readouterr().out
+    assert run(monkeypatch, "gc", store, "--older-than-hours", "0") == 0
+    assert "1 objects" in capsys.readouterr().out
+    assert run(monkeypatch, "show", store, "a") == 0
+
+
+def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    assert run(monkeypatch, "voices") == 0
+    shown = capsys.readouterr().out
+    assert "hibari" in shown
+    assert "Apache-2.0" in shown
