@@ -1,0 +1,101 @@
+"""Which shards are left: what drivers that start together, or again, agree on."""
+
+from pathlib import Path
+
+import pytest
+
+from unitaf.build import build_face
+from unitaf.config import GenerateConfig, check_config
+from unitaf.errors import StorageError
+from unitaf.pipelines.making import ShardMaker
+from unitaf.pipelines.planning import open_job, plan_work
+from unitaf.pipelines.shards import PlannedShard
+from unitaf.storage import Storage, open_storage
+from unitaf.tts.stub import StubSpeech
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return open_storage(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def config() -> GenerateConfig:
+    run = {"shard_size": 8}
+    return check_config({"tts": {"kind": "stub"}, "output": {"fps": 5}, "run": run}, "test")
+
+
+def write(path: Path, count: int, tail: str = "") -> str:
+    rows = [f"l{i},{'word ' * (i % 7 + 1)}{i}{tail}" for i in range(count)]
+    path.write_text("\n".join(["line_id,text", *rows]) + "\n")
+    return str(path)
+
+
+def pending(script: str, storage: Storage, config: GenerateConfig) -> tuple[PlannedShard, ...]:
+    with open_job(script, storage, config) as job:
+        return plan_work(job, config).pending if job.counts().todo else ()
+
+
+def make(shards: tuple[PlannedShard, ...], storage: Storage, config: GenerateConfig) -> None:
+    maker = ShardMaker(storage, StubSpeech(), build_face(config.face), config.output)
+    for shard in shards:
+        maker.make(shard)
+
+
+def test_lines_are_dealt_into_even_shards(tmp_path: Path, storage: Storage, config: GenerateConfig):
+    shards = pending(write(tmp_path / "s.csv", 60), storage, config)
+    assert sorted(shard.num_lines for shard in shards) == [7, 7, 7, 7, 8, 8, 8, 8]
+    characters = [shard.num_characters / shard.num_lines for shard in shards]
+    assert max(characters) < 1.3 * min(characters)
+
+
+def test_a_second_driver_takes_the_plan_of_the_first(
+    tmp_path: Path, storage: Storage, config: GenerateConfig
+):
+    script = write(tmp_path / "s.csv", 60)
+    with open_job(script, storage, config) as one, open_job(script, storage, config) as two:
+        first, second = plan_work(one, config), plan_work(two, config)
+    assert first.pending == second.pending
+    assert (first.is_joined, second.is_joined) == (False, True)
+
+
+def test_what_was_committed_meanwhile_is_left_out(
+    tmp_path: Path, storage: Storage, config: GenerateConfig
+):
+    script = write(tmp_path / "s.csv", 60)
+    shards = pending(script, storage, config)
+    make(shards[:3], storage, config)
+    assert pending(script, storage, config) == shards[3:]
+    make(shards[3:], storage, config)
+    assert pending(script, storage, config) == ()
+
+
+def test_a_line_that_two_scripts_make_at_once_is_read_from_one_place(
+    tmp_path: Path, storage: Storage, config: GenerateConfig
+):
+    short, longer = write(tmp_path / "s.csv", 20), write(tmp_path / "longer.csv", 40)
+    with open_job(short, storage, config) as one, open_job(longer, storage, config) as two:
+        first, second = plan_work(one, config).pending, plan_work(two, config).pending
+    make(first + second, storage, config)
+    with open_job(longer, storage, config) as job:
+        located = list(job.ledger.located())
+    assert [line.utterance.id for line in located] == [f"l{i}" for i in range(40)]
+
+
+def test_lines_that_another_job_made_are_not_made_again(
+    tmp_path: Path, storage: Storage, config: GenerateConfig
+):
+    script = write(tmp_path / "s.csv", 60)
+    shards = pending(script, storage, config)
+    make(shards[:2], storage, config)
+    longer = write(tmp_path / "longer.csv", 100)
+    make(pending(longer, storage, config), storage, config)
+    (tmp_path / "s.csv").write_text((tmp_path / "s.csv").read_text() + "new,One more line.\n")
+    left = pending(script, storage, config)
+    assert [shard.num_lines for shard in left] == [1]
+
+
+def test_a_manifest_that_is_none_is_named(tmp_path: Path, storage: Storage, config: GenerateConfig):
+    storage.create("manifests/broken.json", b"{")
+    with pytest.raises(StorageError, match=r"manifests/broken\.json is not a manifest"):
+        pending(write(tmp_path / "s.csv", 3), storage, config)
