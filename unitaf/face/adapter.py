@@ -110,13 +110,13 @@ class Bottleneck(nn.Module):
     ) -> Float[Tensor, "batch strides out_dim"]:
         """Convolve the real steps; what lies outside a clip counts as zero."""
         kept = mask[:, :: self.stride]
-        hidden = _normed(inputs, self.conv1, self.bn1, mask).relu() * mask[..., None]
-        hidden = _normed(hidden, self.conv2, self.bn2, kept).relu()
+        hidden = _normed(inputs, self.conv1, self.bn1, mask).relu_() * mask[..., None]
+        hidden = _normed(hidden, self.conv2, self.bn2, kept).relu_()
         hidden = _normed(hidden, self.conv3, self.bn3, kept)
         around = inputs
         if isinstance(self.shortcut, nn.Conv1d):
             around = _convolved(inputs, self.shortcut, self.shortcut.weight)
-        return (hidden + around).relu()
+        return (hidden + around).relu_()
 
 
 class FeatureAdapter(nn.Module):
