@@ -5,6 +5,7 @@ and whose row of the style table is whose must be worked out from names, shapes 
 """
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,10 +84,11 @@ def read_published(file: Path) -> dict[str, Tensor]:
     if not file.is_file():
         raise ConfigError(f"{file} does not exist")
     try:
-        tensors = torch.load(
-            file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file)
-        )
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        with warnings.catch_warnings(action="error"):  # It warns of what torch never writes.
+            tensors = torch.load(
+                file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file)
+            )
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, UserWarning) as error:
         raise ConfigError(
             f"{file} was refused: it is not a PyTorch file that holds tensors alone, "
             "and anything else could run code when it is read"
