@@ -8,6 +8,7 @@ from tests.parity import (
     indextts2_decoding_cases,
     indextts2_gpt_cases,
     indextts2_mel_cases,
+    indextts2_text_cases,
     indextts2_vocoder_cases,
     indextts2_voice_cases,
 )
@@ -26,6 +27,7 @@ RUNNERS: dict[tuple[str, str], Callable[[Case], None]] = {
         indextts2_decoding_cases,
         indextts2_mel_cases,
         indextts2_vocoder_cases,
+        indextts2_text_cases,
     )
     for name, run in cases.RUNNERS.items()
 }
