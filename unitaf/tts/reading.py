@@ -76,7 +76,8 @@ class EnglishReader:
             plain = " ".join(normalize(part) for part in split_before_names(respelled))
             tokens = self._to_phonemes.phonemize_tokens(self._to_phonemes.tokenize(plain))
         except _READER_FAILURES as error:
-            raise ValueError(f"cannot read {_shorten(sentence)!r} aloud: {error}") from error
+            reason = f"cannot read {_shorten(sentence)!r} aloud; write its numbers as words"
+            raise ValueError(reason) from error
         read = []
         text = symbols = ""
         for token in tokens:

@@ -91,7 +91,7 @@ _BEFORE_PRONOUN = "|".join(
     + [name for name in ROMAN_ORDINAL if name not in ("King", "Queen", "Pope")]
 )
 _NOT_A_NUMERAL = re.compile(
-    rf"(?<=\b)(?:(?:{_BEFORE_NUMERALS})(?= [IVXLC])(?! [IVXLCDM]+\b(?![.'’]\w))"
+    rf"\b(?:(?:{_BEFORE_NUMERALS})(?= [IVXLC])(?! [IVXLCDM]+\b(?![.'’]\w))"
     rf"|(?<!King )(?<!Queen )(?<!Pope )(?:{_BEFORE_PRONOUN})(?= I (?!of\b)[a-z])) "
 )
 

@@ -23,11 +23,6 @@ class Voice:
     note: str = ""
 
 
-def list_voices() -> tuple[Voice, ...]:
-    """List the voices of every engine, those that are not installed too."""
-    return (*(_hibari_voice(name) for name in hibari.voices.VOICES), STUB_VOICE)
-
-
 STUB_VOICE = Voice(
     engine="stub",
     voice="silence",
@@ -36,6 +31,11 @@ STUB_VOICE = Voice(
     is_installed=True,
     note="no sound, the likely length: to try a script",
 )
+
+
+def list_voices() -> tuple[Voice, ...]:
+    """List the voices of every engine, those that are not installed too."""
+    return (*(_hibari_voice(name) for name in hibari.voices.VOICES), STUB_VOICE)
 
 
 def hibari_model(voice: str) -> Path:
