@@ -6,6 +6,7 @@ import torch
 
 from tests.parity import (
     indextts2_decoding_cases,
+    indextts2_frontend_cases,
     indextts2_gpt_cases,
     indextts2_mel_cases,
     indextts2_text_cases,
@@ -22,6 +23,7 @@ def _without_gradients(run: Callable[[Case], None]) -> Callable[[Case], None]:
 RUNNERS: dict[tuple[str, str], Callable[[Case], None]] = {
     name: _without_gradients(run)
     for cases in (
+        indextts2_frontend_cases,
         indextts2_voice_cases,
         indextts2_gpt_cases,
         indextts2_decoding_cases,

@@ -10,17 +10,16 @@ mask 0 but its output is kept and used.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
-from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2BertConfig, Wav2Vec2BertModel
 
+from unitaf.audio import torchaudio_functional
+from unitaf.tts.indextts2.frontend import SPEECH_RATE
 from unitaf.tts.indextts2.sizes import SpeechEncoderSizes
-
-SAMPLE_RATE = 16000
-FEATURE_RATE = 50.0
 
 _FRAME, _HOP, _STRIDE = 400, 160, 2
 
@@ -39,7 +38,7 @@ class SpeechInputs:
 def speech_inputs(waveforms: Sequence[Float32[np.ndarray, " samples"]]) -> SpeechInputs:
     """Compute what the encoder reads from clips at 16 kHz, each normalised on its own."""
     extracted = _extractor()(
-        list(waveforms), sampling_rate=SAMPLE_RATE, return_tensors="pt", padding=True
+        list(waveforms), sampling_rate=SPEECH_RATE, return_tensors="pt", padding=True
     )
     return SpeechInputs(
         extracted["input_features"].float(),
@@ -71,6 +70,9 @@ class SpeechEncoder(nn.Module):
 
     def __init__(self, sizes: SpeechEncoderSizes) -> None:
         super().__init__()
+        torchaudio_functional()  # transformers imports torchaudio, which alone would fail on a CPU.
+        from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel
+
         self.model = Wav2Vec2BertModel(
             Wav2Vec2BertConfig(
                 hidden_size=sizes.width,
@@ -95,11 +97,14 @@ class SpeechEncoder(nn.Module):
 
 
 @cache
-def _extractor() -> SeamlessM4TFeatureExtractor:
+def _extractor() -> Any:
+    torchaudio_functional()  # As above.
+    from transformers import SeamlessM4TFeatureExtractor
+
     return SeamlessM4TFeatureExtractor(  # type: ignore[no-untyped-call]
         feature_size=80,
         num_mel_bins=80,
-        sampling_rate=SAMPLE_RATE,
+        sampling_rate=SPEECH_RATE,
         padding_value=1.0,
         stride=_STRIDE,
     )

@@ -43,6 +43,6 @@ class TextFront:
 
 
 def tokeniser_input(text: str) -> str:
-    """Write a normalised text in capitals, East Asian characters set apart: the tokeniser's input."""
+    """Write a normalised text for the tokeniser: in capitals, East Asian characters set apart."""
     parts = (part.strip() for part in _SET_APART.split(text))
     return " ".join(part for part in parts if part).upper()
