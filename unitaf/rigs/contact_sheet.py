@@ -19,8 +19,8 @@ from unitaf.rigs.render import Camera, render
 _GREY = (0.5, 0.47, 0.44)
 _THREE_QUARTER_DEG = 38.0
 _SHAPES_A_ROW = 4
-_MARGIN = 1.15
-_MOVES = 5e-4
+_MARGIN = 1.1
+_MOVES = 3e-3
 """A point that some shape moves further than this many metres belongs to the face."""
 _NEEDS = {"mouthClose": {"jawOpen": 1.0}}
 

@@ -1,6 +1,6 @@
 """A blendshape rig from the morph targets of a GLB file.
 
-Conventions: glTF's frame is ours: metres, y up, forward +z. All meshes of the scene are taken in the
+Conventions: glTF's frame is ours: metres, y up, forward +z. All meshes of the scene are taken in
 order of its nodes, each where its node stands at rest; one without morph targets does not move.
 Shapes are named by ``mesh.extras.targetNames``, and ``mesh.extras.lips`` may list the lip vertices.
 Only what a rig needs is read of the file, so any glTF 2.0 file without compressed meshes will do.

@@ -124,36 +124,36 @@ def _visible(
     counts = width * height
     which = np.repeat(np.arange(len(triangles)), counts)
     within = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
-    column = low[which, 0] + within % np.maximum(width[which], 1)
-    row = low[which, 1] + within // np.maximum(width[which], 1)
-    shares = _barycentric(corner, which, column + 0.5, row + 0.5)
-    inside = (shares >= 0).all(axis=1)
-    which, shares = which[inside], shares[inside]
-    pixel = row[inside] * size + column[inside]
-    weighted = shares * nearness[triangles[which]]
-    depth = weighted.sum(axis=1)
+    down, right = np.divmod(within, width[which])
+    column, row = low[which, 0] + right, low[which, 1] + down
+    second, third = _shares(corner, which, column + 0.5, row + 0.5)
+    inside = np.flatnonzero((second >= 0) & (third >= 0) & (second + third <= 1))
+    which, second, third = which[inside], second[inside], third[inside]
+    weighted = np.stack([1.0 - second - third, second, third], axis=1)
+    weighted *= nearness[triangles[which]]
+    depth = weighted[:, 0] + weighted[:, 1] + weighted[:, 2]
     front = np.full(size * size, -1)
     order = np.argsort(depth, kind="stable")
-    front[pixel[order]] = order
+    front[(row[inside] * size + column[inside])[order]] = order
     covered = np.flatnonzero(front >= 0)
     chosen = front[covered]
     return covered, triangles[which[chosen]], weighted[chosen] / depth[chosen, None]
 
 
-def _barycentric(
+def _shares(
     corner: Float[np.ndarray, "triangles 3 2"],
     which: Int64[np.ndarray, " tests"],
     x: Float[np.ndarray, " tests"],
     y: Float[np.ndarray, " tests"],
-) -> Float[np.ndarray, "tests 3"]:
-    first, second, third = corner[:, 0], corner[:, 1], corner[:, 2]
-    (ax, ay), (bx, by) = (second - first).T, (third - first).T
+) -> tuple[Float[np.ndarray, " tests"], Float[np.ndarray, " tests"]]:
+    """Return the second and third barycentric coordinates; not a number in a flat triangle."""
+    (ax, ay), (bx, by) = (corner[:, 1] - corner[:, 0]).T, (corner[:, 2] - corner[:, 0]).T
     area = ax * by - ay * bx
     inverse = np.where(area != 0, 1.0 / np.where(area != 0, area, 1.0), np.nan)
-    px, py = x - first[which, 0], y - first[which, 1]
-    v = (px * by[which] - py * bx[which]) * inverse[which]
-    w = (ax[which] * py - ay[which] * px) * inverse[which]
-    return np.stack([1.0 - v - w, v, w], axis=1)
+    x, y = x - corner[which, 0, 0], y - corner[which, 0, 1]
+    second = x * (by * inverse)[which] - y * (bx * inverse)[which]
+    third = y * (ax * inverse)[which] - x * (ay * inverse)[which]
+    return second, third
 
 
 def _shade(
@@ -162,21 +162,34 @@ def _shade(
     gloss: Float[np.ndarray, "seen 1"],
     to_eye: Float[np.ndarray, "seen 3"],
 ) -> Float[np.ndarray, "seen 3"]:
-    view = to_eye / np.linalg.norm(to_eye, axis=1, keepdims=True)
-    normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    normals = np.where((normals * view).sum(axis=1, keepdims=True) < 0, -normals, normals)
+    view, normals = _unit(to_eye), _unit(normals)
+    normals = np.where(_dot(normals, view) < 0, -normals, normals)
     up = normals[:, 1:2] * 0.5 + 0.5
     light = _SKY * up + _GROUND * (1.0 - up)
     shine = np.zeros_like(light)
+    sharpness = 8.0 + 200.0 * gloss**2
     for direction, colour in _LIGHTS:
         towards = direction / np.linalg.norm(direction)
-        half = view + towards
-        half /= np.maximum(np.linalg.norm(half, axis=1, keepdims=True), 1e-12)
         facing = np.maximum((normals @ towards)[:, None], 0.0)
-        mirror = np.maximum((normals * half).sum(axis=1, keepdims=True), 0.0)
-        light = light + colour * facing
-        shine += colour * (facing > 0) * mirror ** (8.0 + 200.0 * gloss**2) * gloss
-    return colours * light + shine
+        mirror = np.maximum(_dot(normals, _unit(view + towards)), 0.0)
+        light += colour * facing
+        shine += colour * ((facing > 0) * mirror**sharpness * gloss)
+    shaded: Float[np.ndarray, "seen 3"] = colours * light + shine
+    return shaded
+
+
+def _unit(vectors: Float[np.ndarray, "vectors 3"]) -> Float[np.ndarray, "vectors 3"]:
+    unit: Float[np.ndarray, "vectors 3"] = vectors / np.maximum(
+        np.sqrt(_dot(vectors, vectors)), 1e-12
+    )
+    return unit
+
+
+def _dot(
+    first: Float[np.ndarray, "vectors 3"], second: Float[np.ndarray, "vectors 3"]
+) -> Float[np.ndarray, "vectors 1"]:
+    product: Float[np.ndarray, "vectors 1"] = np.einsum("vi,vi->v", first, second)[:, None]
+    return product
 
 
 def _srgb(linear: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
