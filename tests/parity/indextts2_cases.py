@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 
 from tests.parity import (
+    indextts2_chain_cases,
     indextts2_decoding_cases,
     indextts2_frontend_cases,
     indextts2_gpt_cases,
@@ -30,6 +31,7 @@ RUNNERS: dict[tuple[str, str], Callable[[Case], None]] = {
         indextts2_mel_cases,
         indextts2_vocoder_cases,
         indextts2_text_cases,
+        indextts2_chain_cases,
     )
     for name, run in cases.RUNNERS.items()
 }

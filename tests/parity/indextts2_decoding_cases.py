@@ -18,7 +18,7 @@ from tests.parity.indextts2_gpt_cases import (
 from unitaf.tts.indextts2.beam_search import BeamSearch
 from unitaf.tts.indextts2.decoding import SKIPPED_POSITION, decode, make_search
 from unitaf.tts.indextts2.gpt import SpeechGpt
-from unitaf.tts.indextts2.prompt import code_latents, generation_prompts
+from unitaf.tts.indextts2.prompt import generation_prompts
 from unitaf.tts.indextts2.search import (
     Choice,
     Noise,
@@ -29,6 +29,7 @@ from unitaf.tts.indextts2.search import (
     Vocabulary,
     nucleus,
 )
+from unitaf.tts.indextts2.teaching import code_latents
 
 Trace = dict[str, list[Tensor]]
 

@@ -18,9 +18,10 @@ from unitaf.tts.indextts2.conditioning import (
     scale_emotion,
 )
 from unitaf.tts.indextts2.gpt import SpeechGpt
-from unitaf.tts.indextts2.prompt import code_latents, generation_prompts, join_conditions, teach
+from unitaf.tts.indextts2.prompt import generation_prompts, join_conditions
 from unitaf.tts.indextts2.search import FAKE_PROMPT_CODE
 from unitaf.tts.indextts2.sizes import read_gpt_sizes
+from unitaf.tts.indextts2.teaching import code_latents, teach
 
 BATCHES = (1, 2, 16)
 

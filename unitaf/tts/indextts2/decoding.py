@@ -77,7 +77,7 @@ class Decoded:
     """The state that expected each code, zeros behind the end: the latents, if they are exact."""
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def decode(gpt: SpeechGpt, prompts: Prompts, search: Search, second_position: int) -> Decoded:
     """Decode every line of a batch to its end.
 

@@ -87,7 +87,8 @@ def kaldi_fbank(waveform: Waveform) -> Float32[Tensor, "steps bins"]:
     povey = torch.hann_window(_FRAME, periodic=False).pow(0.85)
     windowed = (frames - _PREEMPHASIS * before) * povey
     power = torch.fft.rfft(windowed, n=_FRAME_FFT).abs().square()
-    return (power @ _kaldi_filters()).clamp(min=_FBANK_FLOOR).log()
+    fbank: Tensor = (power @ _kaldi_filters()).clamp(min=_FBANK_FLOOR).log()
+    return fbank
 
 
 def _soxr(waveform: Waveform, sample_rate: int, new_rate: int) -> Waveform:

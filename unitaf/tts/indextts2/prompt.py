@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from unitaf.tts.indextts2.gpt import SpeechGpt, attend_causally
+from unitaf.tts.indextts2.gpt import SpeechGpt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,75 +51,23 @@ def generation_prompts(
 ) -> Prompts:
     """Build the rows from which codes are decoded: up to and including start_code."""
     texts = [spoken_ids(gpt, text_ids) for text_ids in texts]
-    return _build(gpt, conditions, texts, [[gpt.sizes.start_code] for _ in texts])
+    return build_prompts(gpt, conditions, texts, [[gpt.sizes.start_code] for _ in texts])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TaughtStates:
-    """Hidden states of a pass over known texts and codes, padded at the right."""
-
-    text: Float[Tensor, "lines text_steps dim"]
-    """State at start_text and at every text id and at stop_text."""
-    codes: Float[Tensor, "lines code_steps dim"]
-    """State at every code that was fed."""
-
-
-def teach(
-    gpt: SpeechGpt,
-    conditions: Float[Tensor, "lines conditions dim"],
-    texts: Sequence[Sequence[int]],
-    codes: Sequence[Sequence[int]],
-) -> TaughtStates:
-    """Run the GPT over texts and codes that are given, in one causal pass.
-
-    Args:
-        gpt: The network.
-        conditions: As from `join_conditions`.
-        texts: Text ids of each line, start and stop not included.
-        codes: Codes of each line as they are fed, start included.
-    """
-    prompts = _build(gpt, conditions, texts, codes)
-    states = gpt(prompts.embeddings, attend_causally)
-    first_text = conditions.shape[1]
-    rows = [
-        row[first_text:].split(
-            [len(text_ids) + 2, len(fed), len(row) - first_text - len(text_ids) - 2 - len(fed)]
-        )
-        for row, text_ids, fed in zip(states, texts, codes, strict=True)
-    ]
-    return TaughtStates(
-        pad_sequence([row[0] for row in rows], batch_first=True),
-        pad_sequence([row[1] for row in rows], batch_first=True),
-    )
-
-
-def code_latents(
-    gpt: SpeechGpt,
-    conditions: Float[Tensor, "lines conditions dim"],
-    texts: Sequence[Sequence[int]],
-    codes: Sequence[Sequence[int]],
-) -> Float[Tensor, "lines code_steps dim"]:
-    """Return the latent of every code: the state that expects it, before it is known.
-
-    Args:
-        gpt: The network.
-        conditions: As from `join_conditions`.
-        texts: Text ids of each line.
-        codes: Codes of each line, neither start nor stop included.
-
-    Returns:
-        Row i holds ``len(codes[i])`` latents, then zeros.
-    """
-    fed = [[gpt.sizes.start_code, *line[:-1]] if line else [] for line in codes]
-    return teach(gpt, conditions, texts, fed).codes
-
-
-def _build(
+def build_prompts(
     gpt: SpeechGpt,
     conditions: Float[Tensor, "lines conditions dim"],
     texts: Sequence[Sequence[int]],
     codes: Sequence[Sequence[int]],
 ) -> Prompts:
+    """Build rows of conditions, texts between start and stop, and codes as they are fed.
+
+    Args:
+        gpt: Holds the embeddings.
+        conditions: As from `join_conditions`.
+        texts: Text ids of each line, start and stop not included.
+        codes: Codes of each line, start included.
+    """
     device = conditions.device
     start, stop = gpt.sizes.start_text, gpt.sizes.stop_text
     text = _padded([[start, *text_ids, stop] for text_ids in texts], device)

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from unitaf.audio import torchaudio_functional
-from unitaf.tts.indextts2.frontend import SPEECH_RATE
+from unitaf.tts.indextts2.frontend import SPEECH_RATE, Waveform
 from unitaf.tts.indextts2.sizes import SpeechEncoderSizes
 
 _FRAME, _HOP, _STRIDE = 400, 160, 2
@@ -35,7 +34,7 @@ class SpeechInputs:
     """Frames of each clip, a half-padded last one included."""
 
 
-def speech_inputs(waveforms: Sequence[Float32[np.ndarray, " samples"]]) -> SpeechInputs:
+def speech_inputs(waveforms: Sequence[Waveform]) -> SpeechInputs:
     """Compute what the encoder reads from clips at 16 kHz, each normalised on its own."""
     extracted = _extractor()(
         list(waveforms), sampling_rate=SPEECH_RATE, return_tensors="pt", padding=True
@@ -94,6 +93,21 @@ class SpeechEncoder(nn.Module):
         mask = (torch.arange(values.shape[1], device=values.device) < valid[:, None]).long()
         hidden: Tensor = self.model(values, attention_mask=mask).last_hidden_state
         return (hidden - self.mean) / self.var.sqrt()
+
+    def read(self, waveforms: Sequence[Waveform]) -> "SpeechFeatures":
+        """Return the features of clips at 16 kHz, on the device and in the type of the encoder."""
+        inputs = speech_inputs(waveforms)
+        valid, lengths = inputs.valid.to(self.mean.device), inputs.lengths.to(self.mean.device)
+        return SpeechFeatures(self(inputs.values.to(self.mean), valid), valid, lengths)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechFeatures:
+    """Standardised features of some clips, padded at the right; fields as in `SpeechInputs`."""
+
+    values: Float[Tensor, "batch steps feature"]
+    valid: Int64[Tensor, " batch"]
+    lengths: Int64[Tensor, " batch"]
 
 
 @cache
