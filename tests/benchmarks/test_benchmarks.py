@@ -1,0 +1,151 @@
+"""The benchmarks run, compare like with like, and divide time and memory rightly."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks.arms import ARMS
+from benchmarks.figures import MODEL, WORK, divide_making, ratios
+from benchmarks.generate_memory import SizeRun, describe_growth, measure_memory, print_memory
+from benchmarks.generate_speed import Settings, measure_speed, print_speed
+from benchmarks.lines import write_barks, write_dialogue
+from benchmarks.machine import Watch
+from unitaf.pipelines.making import ShardRecord
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=100)
+
+
+def record(worker: int, started_s: float, ended_s: float) -> ShardRecord:
+    return ShardRecord(
+        "shard",
+        tts_s=0.5,
+        face_s=0.25,
+        encode_s=0.125,
+        storage_s=0.0625,
+        started_s=started_s,
+        ended_s=ended_s,
+        worker=worker,
+    )
+
+
+def test_the_time_of_all_workers_is_divided_without_a_rest():
+    records = [record(1, 100.0, 101.0), record(2, 100.5, 101.5), record(1, 101.25, 102.25)]
+    making = divide_making(records, 3)
+    assert making.duration_s == 2.25
+    assert making.parts_s == {
+        "tts": 1.5,
+        "face": 0.75,
+        "encode": 0.375,
+        "storage": 0.1875,
+        "other": 0.1875,
+        "late": 0.5 + 2.25,  # the second worker, and a third that got no shard
+        "gaps": 0.25,
+        "tail": 0.75,
+    }
+    assert sum(making.shares.values()) == pytest.approx(1.0)
+    assert making.overhead(MODEL) == 3.0
+    assert making.overhead(WORK) == pytest.approx(6.75 / 2.8125)
+
+
+def test_ratios_are_taken_within_a_repeat():
+    found = ratios({"seq": [10.0, 20.0], "mp": [15.0, 40.0], "unitaf": [30.0, 40.0]}, 2)
+    assert found["unitaf/mp"] == {"median": 1.5, "min": 1.0, "max": 2.0}
+    assert found["mp/seq"] == {"median": 1.75, "min": 1.5, "max": 2.0}
+    assert found["unitaf scaling"] == {"median": 1.25, "min": 1.0, "max": 1.5}
+
+
+def test_lines_are_the_same_for_the_same_seed_and_as_long_as_dialogue(tmp_path: Path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        write_dialogue(tmp_path / name, 2000, seed)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a").read_bytes() != (tmp_path / "c").read_bytes()
+    rows = read_rows(tmp_path / "a")
+    lengths = sorted(len(row["text"]) for row in rows)
+    assert lengths[1000] == pytest.approx(17 * (2.6 - 0.25), rel=0.15)
+    assert lengths[-1] <= 17 * 20 + 10
+    assert len({row["seed"] for row in rows}) == 2000
+
+
+def test_cpu_time_of_a_child_that_has_ended_is_not_foreign():
+    burn = "import time\nwhile time.process_time() < 1: pass"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as idle:
+        with Watch() as ours, Watch(root=idle.pid) as theirs:
+            subprocess.run([sys.executable, "-c", burn], check=True)
+        idle.communicate(b"\n")
+    assert ours.foreign_share() < theirs.foreign_share()
+
+
+def test_three_arms_make_the_same_takes(
+    ray_cluster: str, console: Console, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("RAY_ADDRESS", ray_cluster)
+    settings = Settings(lines=12, repeats=1, workers=2, engine="stub", seed=0, patience_s=0.0)
+    result = json.loads(json.dumps(measure_speed(settings, console)))
+    assert set(result) == {"machine", "settings", "runs", "summary", "ratios"}
+    assert [run["arm"] for run in result["runs"]] == list(ARMS)
+    assert len({run["digest"] for run in result["runs"]}) == 1
+    for run in result["runs"]:
+        assert (run["takes"], run["shards"]) == (12, 2)
+        assert run["audio_s_per_s"] * run["making_s"] == pytest.approx(run["audio_s"])
+        whole_s = run["startup_s"] + run["making_s"] + run["ending_s"]
+        assert whole_s == pytest.approx(run["whole_s"])
+        assert min(run["startup_s"], run["making_s"], run["ending_s"]) > 0
+        assert run["is_valid"] == (run["foreign_share"] <= 0.05)
+        assert sum(run["shares"].values()) == pytest.approx(1.0)
+    assert set(result["ratios"]) == {"unitaf/mp", "mp/seq", "unitaf scaling", "mp scaling"}
+    print_speed(result, console)
+
+
+def test_memory_of_driver_and_workers_is_seen(console: Console):
+    result = json.loads(json.dumps(measure_memory([16], 1, console)))
+    (run,) = result["runs"]
+    assert run["lines"] == 16
+    peaks = run["peak_bytes"]
+    assert set(peaks) == {"driver", "workers", "ray", "all", "object_store", "spilled"}
+    for role in ("driver", "workers", "ray"):
+        assert 10e6 < peaks[role] < peaks["all"] * 1.1
+    assert peaks["spilled"] == 0
+    assert all(microseconds > 0 for microseconds in result["work_us_a_line"].values())
+    assert set(result["steepest_slope"].values()) == {None}
+    print_memory(result, console)
+
+
+def size_run(lines: int, driver_bytes: int, plan_s: float) -> SizeRun:
+    peaks = dict.fromkeys(("workers", "ray", "all", "object_store", "spilled"), 0)
+    return SizeRun(
+        lines=lines,
+        foreign_share=0.0,
+        whole_s=100.0,
+        stages_s={"plan": plan_s, "make": 1.0, "end": 1.0},
+        worker_s=dict.fromkeys(("tts_s", "face_s", "encode_s", "storage_s"), 2.0),
+        peak_bytes={"driver": driver_bytes, **peaks},
+    )
+
+
+def test_growth_is_told_by_the_line_and_by_the_steepest_step():
+    sizes = [size_run(100, 1000, 1.0), size_run(1000, 2000, 1.0), size_run(10_000, 10_900, 100.0)]
+    growth = describe_growth(sizes)
+    assert growth["growth_bytes"]["driver"] == 9900
+    assert growth["bytes_a_line"]["driver"] == 1.0
+    assert growth["steepest_slope"] == {"plan": pytest.approx(2.0), "make": 0.0, "end": 0.0}
+    assert growth["work_us_a_line"]["face_s"] == pytest.approx(200.0)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_barks_are_different_takes(tmp_path: Path):
+    write_barks(tmp_path / "barks.csv", 3)
+    rows = read_rows(tmp_path / "barks.csv")
+    assert [(row["text"], row["seed"]) for row in rows] == [("Run!", str(i)) for i in range(3)]
