@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from unitaf.face.adapter import (
     Bottleneck,
     FeatureAdapter,
-    LatentProjection,
     MaskedBatchNorm,
     ReferenceAdapter,
 )
@@ -119,7 +118,6 @@ def test_reference_adapter_has_the_published_size() -> None:
 
     assert count(ReferenceAdapter()) == 918_017
     assert count(ReferenceAdapter(out_dim=1024)) == 1_000_961
-    assert count(LatentProjection()) == 492_928
 
 
 @pytest.mark.parametrize("training", [False, True])

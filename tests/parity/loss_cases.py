@@ -11,6 +11,7 @@ from tests.parity.golden import Case
 from unitaf.face.decoder import PcaBasis
 from unitaf.losses import coefficient_loss, face_geometry, mesh_loss, vertex_loss
 from unitaf.metrics.mesh import lip_vertex_distance, lip_vertex_error
+from unitaf.rigs.flame import FlameModel
 
 Run = dict[str, Any]
 
@@ -45,7 +46,7 @@ def check_lips(
 
 
 def run_losses(case: Case) -> None:
-    kinds = {"vertices": _mesh, "blendshape": _blendshape}
+    kinds = {"vertices": _mesh, "blendshape": _blendshape, "flame_params": _flame}
     for name, run in case.json["runs"].items():
         kinds[run["loss"]](case, name, run)
 
@@ -70,6 +71,31 @@ def _blendshape(case: Case, name: str, run: Run) -> None:
     _check_loss(case, name, loss + run["blendshape_weight"] * coefficients, predicted)
     check_lips(case, name, posed(predicted, rig), posed(target, rig), lips)
     case.check(f"outputs/{name}/vertices_prediction", posed(predicted, rig).flatten(0, 1))
+
+
+def _flame(case: Case, name: str, run: Run) -> None:
+    flame = _flame_model(case.inputs(run["rig"]))
+    kept, lips = case.input(run["loss_vertices"]), case.input(run["mouth_idx"])
+    predicted = case.input(run["prediction"]).requires_grad_()
+    target = case.input(run["target"])
+    moved, true = (flame.from_parameters(side[0])[None] for side in (predicted, target))
+    loss = mesh_loss(moved[:, :, kept], true[:, :, kept], everywhere(target))
+    _check_loss(case, name, loss, predicted)
+    check_lips(case, name, moved, true, lips)
+    case.check(f"outputs/{name}/all_vertices_prediction", moved[0])
+    case.check(f"outputs/{name}/vertices_prediction", moved[0, :, kept])
+
+
+def _flame_model(stored: dict[str, Tensor]) -> FlameModel:
+    return FlameModel(
+        template=stored["v_template"],
+        shape_basis=stored["shapedirs"],
+        pose_basis=stored["posedirs"],
+        joint_regressor=stored["J_regressor"],
+        skinning=stored["lbs_weights"],
+        parents=tuple(stored["kintree_table"][0].tolist()),
+        triangles=np.zeros((0, 3), np.int64),
+    )
 
 
 def _check_loss(case: Case, name: str, loss: Tensor, predicted: Tensor) -> None:

@@ -10,7 +10,6 @@ code for the layers.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float
@@ -277,19 +276,6 @@ class ReferenceAdapter(nn.Module):
         hidden = _through([self.head, *self.blocks, self.tail], features, step_mask)
         frames: Tensor = self.norm(hidden[:, :num_frames])
         return frames * self.audio_scale
-
-
-class LatentProjection(nn.Sequential):
-    """IndexTTS2's ``gpt_layer``: the language model's latents in, the features UniTAF reads out.
-
-    Linear layers with nothing between them, so the narrowest, 128 numbers a step, carries all.
-
-    Args:
-        sizes: Widths from first to last.
-    """
-
-    def __init__(self, sizes: Sequence[int] = (1280, 256, 128, 1024)) -> None:
-        super().__init__(*(nn.Linear(before, after) for before, after in pairwise(sizes)))
 
 
 def _through(
