@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 
@@ -312,10 +312,7 @@ def search_openness_interval(
         ValueError: If the openness is empty, not finite or constant, or the coverage is no share.
     """
     values = np.asarray(openness, np.float64)
-    if not 0.0 < coverage < 1.0:
-        raise ValueError(f"coverage must be between 0 and 1, not {coverage}")
-    if values.size == 0 or not np.isfinite(values).all() or np.ptp(values) == 0.0:
-        raise ValueError("openness must be finite numbers that are not all the same")
+    _check_openness(values, coverage)
     median = float(np.median(values))
     ends = np.quantile(values, [(1.0 - coverage) / 2.0, (1.0 + coverage) / 2.0])
     narrow = least = float(np.abs(ends - median).max())
@@ -331,6 +328,13 @@ def search_openness_interval(
         radius = (narrow + wide) / 2.0
         narrow, wide = (radius, wide) if at(radius).imbalance > 0.0 else (narrow, radius)
     return at((narrow + wide) / 2.0)
+
+
+def _check_openness(values: Float64[np.ndarray, " frames"], coverage: float) -> None:
+    if not 0.0 < coverage < 1.0:
+        raise ValueError(f"coverage must be between 0 and 1, not {coverage}")
+    if values.size == 0 or not np.isfinite(values).all() or np.ptp(values) == 0.0:
+        raise ValueError("openness must be finite numbers that are not all the same")
 
 
 def _difference(
