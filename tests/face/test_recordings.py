@@ -34,9 +34,9 @@ def speech(waveform: np.ndarray, sample_rate: int = 16_000) -> Speech:
     return Speech(waveform, sample_rate, np.zeros((1, 1), np.float32), 50.0)
 
 
-def test_sixteen_clips_of_any_length_in_one_batch_equal_one_by_one(model: UniTalker) -> None:
-    random = np.random.default_rng(0)
-    waveforms = [babble(int(16_000 * s), i) for i, s in enumerate(random.uniform(0.5, 20, 16))]
+def test_clips_given_together_get_what_each_gets_alone(model: UniTalker) -> None:
+    lengths = [0.5, 0.5, 0.8, 2.0, 2.2, 2.3, 0.03, 2.2]
+    waveforms = [babble(int(16_000 * s), seed) for seed, s in enumerate(lengths)]
     together = predict_motion(model, waveforms, TARGET)
     alone = [predict_motion(model, [waveform], TARGET)[0] for waveform in waveforms]
     assert max(np.abs(a - b).max() for a, b in zip(together, alone, strict=True)) <= 1e-5

@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from unitaf.face.unitalker import (
     BASE,
     LARGE,
     Network,
+    UniTalker,
     build_unitalker,
     from_published,
     published_key,
@@ -108,22 +110,30 @@ def test_missing_unexpected_and_misshapen_weights_are_named() -> None:
 @pytest.mark.parametrize("convert_at", [0, 1, 2])
 @pytest.mark.parametrize("encoder", ["wavlm", "wav2vec2"])
 def test_a_padded_batch_gives_what_each_clip_gives_alone(encoder: str, convert_at: int) -> None:
-    model = tiny_unitalker(encoder=encoder, convert_at=convert_at)
-    lengths, frames = [16_000, 400, 33_000, 8000], [30, 1, 62, 15]
-    waveforms = torch.zeros(4, max(lengths))
+    check_batch(tiny_unitalker(encoder=encoder, convert_at=convert_at), [16_000, 400, 33_000, 8000])
+
+
+@pytest.mark.parametrize("encoder", ["wavlm", "wav2vec2"])
+def test_sixteen_clips_of_half_a_second_to_twenty_in_one_padded_batch(encoder: str) -> None:
+    lengths = np.random.default_rng(0).uniform(0.5, 20, 16) * 16_000
+    check_batch(tiny_unitalker(encoder=encoder), lengths.astype(int).tolist())
+
+
+def check_batch(model: UniTalker, lengths: list[int]) -> None:
+    """Compare clips in one padded batch, in loud padding, with each of them alone."""
+    steps, frames = [num_steps(n) for n in lengths], [n // 533 + 1 for n in lengths]
+    waveforms = torch.full((len(lengths), max(lengths)), 9.0)
     for row, length in enumerate(lengths):
         waveforms[row, :length] = torch.from_numpy(babble(length, seed=row))
-    styles = torch.tensor([0, 19, 4, 4])
+    styles = torch.arange(len(lengths)) % 20
     head = "inhouse_blendshape_weight"
-    steps = [num_steps(length) for length in lengths]
-    together = model(waveforms, lengths, FrameGrid.aligned(steps, frames), styles, head)
-    for row, (length, count) in enumerate(zip(lengths, frames, strict=True)):
-        grid = FrameGrid.aligned([steps[row]], [count])
-        alone = model(
-            waveforms[row : row + 1, :length], [length], grid, styles[row : row + 1], head
-        )
-        assert alone.shape == (1, count, 51)
-        assert torch.allclose(together[row, :count], alone[0], atol=1e-5)
+    with torch.inference_mode():
+        together = model(waveforms, lengths, FrameGrid.aligned(steps, frames), styles, head)
+        for row, (length, count) in enumerate(zip(lengths, frames, strict=True)):
+            grid, one = FrameGrid.aligned([steps[row]], [count]), slice(row, row + 1)
+            alone = model(waveforms[one, :length], [length], grid, styles[one], head)
+            assert alone.shape == (1, count, 51)
+            assert (together[row, :count] - alone[0]).abs().max() <= 1e-5
 
 
 def test_the_places_of_frame_rate_conversion_differ() -> None:

@@ -47,11 +47,19 @@ def test_a_rate_at_which_windows_begin_between_frames_is_refused() -> None:
         join_windows([np.zeros((10, 1), np.float32)], 29.97)
 
 
-@given(st.lists(st.integers(1, 100), min_size=1, max_size=30), st.integers(1, 200))
-def test_batches_hold_every_clip_once_and_stay_within_the_budget(
-    lengths: list[int], budget: int
+@given(
+    st.lists(st.integers(1, 100), min_size=1, max_size=30), st.integers(1, 200), st.integers(0, 50)
+)
+def test_batches_hold_every_clip_once_within_budget_and_slack(
+    lengths: list[int], budget: int, slack: int
 ) -> None:
-    batches = group_by_length(lengths, budget)
+    batches = group_by_length(lengths, budget, slack)
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
     for batch in batches:
-        assert len(batch) == 1 or max(lengths[i] for i in batch) * len(batch) <= budget
+        sizes = [lengths[index] for index in batch]
+        assert len(batch) == 1 or max(sizes) * len(sizes) <= budget
+        assert max(sizes) - min(sizes) <= slack
+
+
+def test_clips_of_one_length_share_a_batch() -> None:
+    assert group_by_length([5, 9, 5, 5], 100, 0) == [[1], [0, 2, 3]]

@@ -31,6 +31,8 @@ from unitaf.types import FaceMotion, Speech, Utterance
 
 BATCH_SAMPLES = 60 * SAMPLE_RATE
 """The most samples that go through the network at once, padding included."""
+CPU_SLACK_SAMPLES = SAMPLE_RATE // 2
+"""The padding that costs a processor core as much as one more call of the network."""
 
 Waveform = Float32[np.ndarray, " _"]
 Motion = Float32[np.ndarray, "_ raw"]
@@ -110,7 +112,8 @@ def _predict(
     device = model.decoder.styles.weight.device
     template = torch.from_numpy(target.template).to(device)
     motions: dict[int, Motion] = {}
-    for batch in group_by_length([len(piece) for piece in pieces], BATCH_SAMPLES):
+    slack = CPU_SLACK_SAMPLES if device.type == "cpu" else BATCH_SAMPLES
+    for batch in group_by_length([len(piece) for piece in pieces], BATCH_SAMPLES, slack):
         lengths = [len(pieces[index]) for index in batch]
         grid = grid_of(lengths)
         rows = [torch.from_numpy(pieces[index]).to(device) for index in batch]

@@ -29,6 +29,7 @@ HOP_SAMPLES = 160
 NUM_MELS = 80
 MAX_STEPS = 1500
 BATCH_SAMPLES = 60 * SAMPLE_RATE
+CPU_SLACK_SAMPLES = SAMPLE_RATE // 2
 CTRANSLATE2_VERSION = 6
 CTRANSLATE2_DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 
@@ -133,8 +134,10 @@ class WhisperEncoder(nn.Module):
         self, pieces: Sequence[Float32[np.ndarray, " _"]]
     ) -> list[Float32[np.ndarray, "_ dim"]]:
         features: dict[int, Float32[np.ndarray, "_ dim"]] = {}
-        for batch in group_by_length([len(piece) for piece in pieces], BATCH_SAMPLES):
-            waveforms = [torch.from_numpy(pieces[i]).to(self.positions.device) for i in batch]
+        device = self.positions.device
+        slack = CPU_SLACK_SAMPLES if device.type == "cpu" else BATCH_SAMPLES
+        for batch in group_by_length([len(piece) for piece in pieces], BATCH_SAMPLES, slack):
+            waveforms = [torch.from_numpy(pieces[i]).to(device) for i in batch]
             mels = [self.log_mel(waveform) for waveform in waveforms]
             num_frames = [len(mel) for mel in mels]
             encoded = self(pad_sequence(mels, batch_first=True), num_frames).cpu().numpy()

@@ -50,17 +50,20 @@ def join_windows(
     return joined
 
 
-def group_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
+def group_by_length(lengths: Sequence[int], budget: int, slack: int) -> list[list[int]]:
     """Return the indices of clips in batches of similar length, the longest first.
 
     Args:
         lengths: Samples of every clip.
         budget: The most samples a batch may have after padding; a longer clip is a batch alone.
+        slack: The most padding of a clip that costs less than a batch of its own. On a processor
+            core that is little, because a second of speech already fills it.
     """
     batches: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
         longest = lengths[batches[-1][0]] if batches else 0
-        if batches and longest * (len(batches[-1]) + 1) <= budget:
+        fits = longest * (len(batches[-1]) + 1) <= budget if batches else False
+        if fits and longest - lengths[index] <= slack:
             batches[-1].append(index)
         else:
             batches.append([index])
