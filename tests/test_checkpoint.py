@@ -103,6 +103,15 @@ def test_a_description_says_where_everything_is(full_size: tuple[Path, Path]) ->
     assert "its PCA basis is missing" in text
 
 
+def test_a_published_file_can_be_used_as_it_is(full_size: tuple[Path, Path]) -> None:
+    published, out = full_size
+    direct, converted = load_unitalker(published), load_unitalker(out)
+    ours, theirs = direct.model.state_dict(), converted.model.state_dict()
+    assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
+    assert direct.target("D7")[1].style_id == converted.target("D7")[1].style_id
+    assert direct.animator().fingerprint != converted.animator().fingerprint
+
+
 def save(folder: Path, state: dict[str, Tensor]) -> Path:
     file = folder / "broken.pt"
     torch.save(state, file)

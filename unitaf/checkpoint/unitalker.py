@@ -1,10 +1,9 @@
-"""Checkpoints: a folder with the weights and a description that says everything about them.
+"""UniTalker's networks as checkpoints; `convert_unitalker` makes one of a published file.
 
     checkpoint.json       the network, data sets, style rows, channels, rates and terms
     weights.safetensors   the network, its PCA bases (``bases.*``) and templates (``templates.*``)
 
-Nothing is implied by a setting elsewhere: a network is rebuilt from its description alone. A
-checkpoint is written once, whole or not at all. `convert_unitalker` makes one of a published file.
+A checkpoint is a folder of this machine, written whole or not at all.
 """
 
 import hashlib
@@ -15,11 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from unitaf.checkpoint.files import DESCRIPTION_FILE, WEIGHTS_FILE, Described, first_problem
 from unitaf.errors import ConfigError
 from unitaf.face.decoder import PcaBasis
 from unitaf.face.encoders import SAMPLE_RATE
@@ -41,19 +41,13 @@ from unitaf.face.unitalker import (
     from_published,
 )
 
-DESCRIPTION_FILE = "checkpoint.json"
-WEIGHTS_FILE = "weights.safetensors"
 PIVOT = "pivot"
 DEFAULT_SETS = ("D6", "D7", "D3", "D4")
 """The first of these that a network has is meant where no set is named: D6 is speech, D7 songs."""
 LICENCE = "UniTalker's published weights state no licence: research only until cleared"
 
 
-class _Described(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FaceSet(_Described):
+class FaceSet(Described):
     """A data set that a checkpoint was trained on: a head and the speakers who use it."""
 
     head: str
@@ -67,7 +61,7 @@ class FaceSet(_Described):
     template: str | None = Field(description="Whose face at rest is stored; null: none is.")
 
 
-class Description(_Described):
+class Description(Described):
     """What a UniTalker checkpoint says about itself."""
 
     format: Literal[1] = 1
@@ -152,51 +146,28 @@ def convert_unitalker(
     Raises:
         ConfigError: Saying in one sentence what is wrong.
     """
-    published = read_published(source)
-    network = published_network(published)
-    order = sets_of(network) if set_order is None else list(set_order)
-    sets = _describe_sets(source, network, order, release)
-    bases = {} if release is None else _read_bases(release, network, sets)
-    with torch.device("meta"):
-        model = build_unitalker(network, bases)
-    try:
-        state = from_published(model, published)
-    except ValueError as error:
-        raise ConfigError(f"{source} is not a UniTalker checkpoint: {error}") from error
-    for name, face_set in sets.items():
-        if face_set.template is not None:
-            state[f"templates.{name}"] = (
-                torch.zeros(face_set.raw_size)
-                if release is None
-                else torch.from_numpy(read_template(release, name))
-            )
-    rows_known = "given" if set_order is not None else "from the order of the heads in the file"
-    described = Description(
-        source=source.name,
-        source_sha256=_sha256(source),
-        weights_sha256="",
-        licence=LICENCE,
-        sample_rate=SAMPLE_RATE,
-        network=network,
-        sets=sets,
-        default_set=next((name for name in DEFAULT_SETS if name in sets), None),
-        style_rows=rows_known if first_styles(order, network.num_styles) else "not known",
-        bases={head: f"pca.npz of the data release, {head}" for head in bases},
-    )
+    described, state = _from_published_file(source, release, set_order)
     return write_checkpoint(out, described, state)
 
 
-def load_unitalker(folder: Path, device: str = "cpu") -> UniTalkerCheckpoint:
-    """Load a checkpoint of ours, in evaluation mode.
+def load_unitalker(path: Path, device: str = "cpu") -> UniTalkerCheckpoint:
+    """Load a checkpoint of ours, or a published file as `convert_unitalker` would make it one.
+
+    Args:
+        path: Our folder, or the published file.
+        device: Where the network is put.
+
+    Returns:
+        The network, in evaluation mode.
 
     Raises:
         ConfigError: Saying in one sentence what is wrong.
     """
-    description = read_description(folder)
-    try:
-        tensors = load_file(folder / WEIGHTS_FILE)
-    except (OSError, SafetensorError) as error:
-        raise ConfigError(f"{folder / WEIGHTS_FILE} cannot be read: {error}") from error
+    if path.is_file():
+        described, tensors = _from_published_file(path, None, None)
+        described = described.model_copy(update={"weights_sha256": described.source_sha256})
+    else:
+        described, tensors = read_description(path), _read_weights(path / WEIGHTS_FILE)
     templates = {
         key.removeprefix("templates."): tensors.pop(key)
         for key in list(tensors)
@@ -204,15 +175,15 @@ def load_unitalker(folder: Path, device: str = "cpu") -> UniTalkerCheckpoint:
     }
     bases = {
         head: PcaBasis(tensors[f"bases.{head}.basis"], tensors[f"bases.{head}.mean"])
-        for head in description.bases
+        for head in described.bases
     }
     with torch.device("meta"):
-        model = build_unitalker(description.network, bases)
+        model = build_unitalker(described.network, bases)
     problem = differences({k: tuple(v.shape) for k, v in model.state_dict().items()}, tensors)
     if problem:
-        raise ConfigError(f"{folder} does not hold the network that it describes: {problem}")
+        raise ConfigError(f"{path} does not hold the network that it describes: {problem}")
     model.load_state_dict(tensors, assign=True)
-    return UniTalkerCheckpoint(description, model.eval().to(device), templates)
+    return UniTalkerCheckpoint(described, model.eval().to(device), templates)
 
 
 def write_checkpoint(out: Path, described: Description, state: Mapping[str, Tensor]) -> Description:
@@ -255,9 +226,7 @@ def read_description(folder: Path) -> Description:
     try:
         description = Description.model_validate_json(file.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConfigError(f"{file}: {place}: {first['msg']}") from error
+        raise ConfigError(f"{file}: {first_problem(error)}") from error
     if description.sample_rate != SAMPLE_RATE:
         raise ConfigError(
             f"{file}: the checkpoint reads audio at {description.sample_rate} Hz, but its encoder "
@@ -266,7 +235,7 @@ def read_description(folder: Path) -> Description:
     return description
 
 
-def describe_checkpoint(folder: Path) -> str:
+def describe_unitalker(folder: Path) -> str:
     """Return what a checkpoint says about itself as lines for a person to read.
 
     Raises:
@@ -295,6 +264,49 @@ def describe_checkpoint(folder: Path) -> str:
             f"template: {face_set.template or 'missing'}{basis}{default}"
         )
     return "\n".join(lines)
+
+
+def _from_published_file(
+    source: Path, release: Path | None, set_order: Sequence[str] | None
+) -> tuple[Description, dict[str, Tensor]]:
+    """Return what our checkpoint of a published file says and holds."""
+    published = read_published(source)
+    network = published_network(published)
+    order = sets_of(network) if set_order is None else list(set_order)
+    sets = _describe_sets(source, network, order, release)
+    bases = {} if release is None else _read_bases(release, network, sets)
+    with torch.device("meta"):
+        model = build_unitalker(network, bases)
+    try:
+        state = from_published(model, published)
+    except ValueError as error:
+        raise ConfigError(f"{source} is not a UniTalker checkpoint: {error}") from error
+    for name, face_set in sets.items():
+        if release is not None:
+            state[f"templates.{name}"] = torch.from_numpy(read_template(release, name))
+        elif face_set.template is not None:
+            state[f"templates.{name}"] = torch.zeros(face_set.raw_size)
+    rows_known = "given" if set_order is not None else "from the order of the heads in the file"
+    described = Description(
+        source=source.name,
+        source_sha256=_sha256(source),
+        weights_sha256="",
+        licence=LICENCE,
+        sample_rate=SAMPLE_RATE,
+        network=network,
+        sets=sets,
+        default_set=next((name for name in DEFAULT_SETS if name in sets), None),
+        style_rows=rows_known if first_styles(order, network.num_styles) else "not known",
+        bases={head: f"pca.npz of the data release, {head}" for head in bases},
+    )
+    return described, state
+
+
+def _read_weights(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from error
 
 
 def _describe_sets(

@@ -1,0 +1,233 @@
+"""Face models as checkpoints: what training leaves, and what `FaceModelAnimator` moves a face with.
+
+    checkpoint.json       features, clock, channels, styles, mouth interval, terms and training
+    weights.safetensors   adapter, decoder, head and, once it has been trained, the residual
+
+A checkpoint lies on a disk or an S3 server. Its weights are written first and its description last,
+so a folder with a description is whole.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from unitaf.checkpoint.files import DESCRIPTION_FILE, WEIGHTS_FILE, Described, first_problem
+from unitaf.errors import ConfigError
+from unitaf.face.adapter import FeatureAdapter
+from unitaf.face.decoder import TcnDecoder, make_head
+from unitaf.face.expression import EmotionResidual, non_lip_channels
+from unitaf.face.model import FaceModel, FaceModelAnimator
+from unitaf.face.unitalker import differences
+from unitaf.storage import Storage, open_storage
+
+PIVOT = "pivot"
+"""The style that is nobody's: the last row of the table."""
+
+
+class FeatureSpace(Described):
+    """Which features a network reads."""
+
+    name: str = Field(description="The engine or encoder that gives them, as its fingerprint says.")
+    dim: int = Field(ge=1)
+    rate: float = Field(gt=0, description="Steps a second.")
+
+
+class Sizes(Described):
+    """The sizes of a face model that its features and channels do not decide."""
+
+    adapter_blocks: int = Field(3, ge=2)
+    adapter_groups: int = Field(8, ge=1)
+    decoder_dim: int = Field(256, ge=1)
+    style_dim: int = Field(64, ge=1)
+    expression_dim: int = Field(128, ge=1)
+    expression_blocks: int = Field(3, ge=1)
+
+
+class MouthInterval(Described):
+    """The weight of a frame by how open the mouth is, as `losses.MouthWeighting` has it."""
+
+    low: float
+    high: float
+    alpha: float
+    gamma: float
+    base: float
+
+
+class StageSummary(Described):
+    """What a stage of training did."""
+
+    name: str
+    steps: int
+    clips: int = Field(description="Clips seen, repetitions included.")
+    losses: dict[str, float] = Field(description="Each term at the end, without its weight.")
+
+
+class FaceModelDescription(Described):
+    """What a face model's checkpoint says about itself."""
+
+    format: Literal[1] = 1
+    kind: Literal["face_model"] = "face_model"
+    features: FeatureSpace
+    encoder: FeatureSpace = Field(description="The audio encoder whose space the decoder reads.")
+    fps: float = Field(gt=0)
+    channels: tuple[str, ...]
+    styles: tuple[str, ...] = Field(description="Whose row is whose; the pivot's comes last.")
+    sizes: Sizes
+    has_expression: bool = Field(description="Whether the residual has been trained.")
+    mouth_interval: MouthInterval | None
+    licence: str
+    corpus: str = Field(description="What it was trained on.")
+    stages: tuple[StageSummary, ...] = Field(description="In the order they ran.")
+    weights_sha256: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceModelCheckpoint:
+    """A face model and what it says about itself."""
+
+    description: FaceModelDescription
+    model: FaceModel
+
+    def animator(self, style: str = PIVOT) -> FaceModelAnimator:
+        """Return the animator that moves in a style.
+
+        Raises:
+            ConfigError: If there is no such style.
+        """
+        described = self.description
+        names = (*described.styles, PIVOT)
+        if style not in names:
+            raise ConfigError(f"there is no style {style!r}; there are {', '.join(names)}")
+        fingerprint = f"face_model {described.weights_sha256[:16]} style={style}"
+        return FaceModelAnimator(
+            self.model, described.channels, names.index(style), fingerprint, described.licence
+        )
+
+
+def build_face_model(described: FaceModelDescription) -> FaceModel:
+    """Build the network that a description describes, with fresh weights."""
+    sizes, features = described.sizes, described.features
+    adapter = FeatureAdapter(
+        features.dim,
+        features.rate,
+        described.encoder.dim,
+        described.fps,
+        num_blocks=sizes.adapter_blocks,
+        groups=sizes.adapter_groups,
+    )
+    num_styles = len(described.styles) + 1
+    decoder = TcnDecoder(described.encoder.dim, num_styles, sizes.decoder_dim, sizes.style_dim)
+    head = make_head(sizes.decoder_dim, len(described.channels))
+    expression = None
+    if described.has_expression:
+        expression = EmotionResidual(
+            features.dim,
+            non_lip_channels(described.channels),
+            dim=sizes.expression_dim,
+            num_blocks=sizes.expression_blocks,
+        )
+    return FaceModel(adapter, decoder, head, expression)
+
+
+def write_face_model(
+    storage: Storage, folder: str, described: FaceModelDescription, state: Mapping[str, Tensor]
+) -> FaceModelDescription:
+    """Write a checkpoint that is not there yet.
+
+    Args:
+        storage: Where.
+        folder: Below the storage's root.
+        described: Without the weights' hash.
+        state: The network's tensors, on the processor.
+
+    Returns:
+        The description as written.
+
+    Raises:
+        ConfigError: If there is a checkpoint already.
+    """
+    if storage.exists(f"{folder}/{DESCRIPTION_FILE}"):
+        raise ConfigError(f"{storage.uri}/{folder} exists already: give the name of a new folder")
+    weights = save({name: tensor.contiguous() for name, tensor in state.items()})
+    complete = described.model_copy(update={"weights_sha256": _sha256(weights)})
+    if not storage.create(f"{folder}/{WEIGHTS_FILE}", weights).holds:
+        # A writer that was killed left them; without a description nobody reads them.
+        storage.delete(f"{folder}/{WEIGHTS_FILE}")
+        storage.create(f"{folder}/{WEIGHTS_FILE}", weights)
+    text = complete.model_dump_json(indent=2) + "\n"
+    storage.create(f"{folder}/{DESCRIPTION_FILE}", text.encode())
+    return complete
+
+
+def read_face_model_description(uri: str) -> FaceModelDescription:
+    """Read what a checkpoint says about itself, and nothing else of it.
+
+    Raises:
+        ConfigError: Saying in one sentence what is wrong.
+    """
+    storage = open_storage(uri)
+    if not storage.exists(DESCRIPTION_FILE):
+        raise ConfigError(f"{uri} is not a checkpoint: it has no {DESCRIPTION_FILE}")
+    try:
+        return FaceModelDescription.model_validate_json(storage.read(DESCRIPTION_FILE))
+    except ValidationError as error:
+        raise ConfigError(f"{uri}/{DESCRIPTION_FILE}: {first_problem(error)}") from error
+
+
+def load_face_model(uri: str, device: str = "cpu") -> FaceModelCheckpoint:
+    """Load a checkpoint from a folder or ``s3://bucket/prefix``, in evaluation mode.
+
+    Raises:
+        ConfigError: Saying in one sentence what is wrong.
+    """
+    described = read_face_model_description(uri)
+    weights = open_storage(uri).read(WEIGHTS_FILE)
+    if _sha256(weights) != described.weights_sha256:
+        raise ConfigError(f"{uri}/{WEIGHTS_FILE} is damaged: it has another hash than described")
+    try:
+        tensors = load(weights)
+    except SafetensorError as error:
+        raise ConfigError(f"{uri}/{WEIGHTS_FILE} cannot be read: {error}") from error
+    model = build_face_model(described)
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    problem = differences(shapes, tensors)
+    if problem:
+        raise ConfigError(f"{uri} does not hold the network that it describes: {problem}")
+    model.load_state_dict(tensors)
+    return FaceModelCheckpoint(described, model.eval().to(device))
+
+
+def describe_face_model(uri: str) -> str:
+    """Return what a checkpoint says about itself as lines for a person to read.
+
+    Raises:
+        ConfigError: If it is not a checkpoint of a face model.
+    """
+    described = read_face_model_description(uri)
+    features, encoder, interval = described.features, described.encoder, described.mouth_interval
+    expression = "with" if described.has_expression else "without"
+    lines = [
+        f"{described.kind}, trained on {described.corpus}",
+        f"reads {features.dim} features of {features.name} at {features.rate:g} Hz; "
+        f"decodes the space of {encoder.name}, {encoder.dim} at {encoder.rate:g} Hz",
+        f"{len(described.channels)} curves at {described.fps:g} fps, {expression} expression",
+        f"styles: {', '.join((*described.styles, PIVOT))}",
+        f"licence: {described.licence}",
+    ]
+    if interval is not None:
+        millimetres = f"{1000 * interval.low:.2f} to {1000 * interval.high:.2f} mm"
+        lines.append(f"mouth openness that the loss told apart: {millimetres}")
+    for stage in described.stages:
+        losses = ", ".join(f"{name} {value:.4g}" for name, value in stage.losses.items())
+        lines.append(f"stage {stage.name}: {stage.steps:,} steps, {stage.clips:,} clips; {losses}")
+    return "\n".join(lines)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
