@@ -164,6 +164,10 @@ class TextToSpeech(Protocol):
         """Changes whenever the same utterance could give other bytes."""
         ...
 
+    def load(self) -> None:
+        """Load the models now rather than at the first utterance."""
+        ...
+
     def synthesize(self, utterances: Sequence[Utterance]) -> list[Speech]:
         """Say every utterance, in order: exactly one `Speech` each.
 

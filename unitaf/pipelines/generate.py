@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
@@ -44,20 +45,21 @@ class ShardActor:
     """
 
     def __init__(self, config: GenerateConfig, storage: Storage) -> None:
-        self._maker = ShardMaker(
-            storage, build_tts(config.tts), build_face(config.face), config.output
-        )
+        self._config = config
+        self._storage = storage
+
+    @cached_property
+    def _maker(self) -> ShardMaker:
+        tts, face = build_tts(self._config.tts), build_face(self._config.face)
+        return ShardMaker(self._storage, tts, face, self._config.output)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Make the shards of a batch; an error of ours goes back as a value, not as Ray's."""
         rows = []
         for row in batch.to_pylist():
             try:
-                outcome = {
-                    "error": "",
-                    "message": "",
-                    **asdict(self._maker.make(PlannedShard(**row))),
-                }
+                record = self._maker.make(PlannedShard(**row))
+                outcome = {"error": "", "message": "", **asdict(record)}
             except UnitafError as error:
                 outcome = {"error": type(error).__name__, "message": str(error)}
             rows.append(outcome)

@@ -70,6 +70,7 @@ class ShardRecord:
     encode_s: float = 0.0
     storage_s: float = 0.0
     started_s: float = field(default_factory=time.time)
+    """Seconds since the epoch; the engine was loaded by then."""
     ended_s: float = 0.0
     worker: int = 0
     """The worker's process id."""
@@ -112,6 +113,8 @@ class ShardMaker:
         if self._storage.exists(manifest_name(planned.id)):
             record.is_new = False
         else:
+            self._tts.load()
+            record.started_s = time.time()
             started = time.perf_counter()
             shard = read_shard(self._storage, planned)
             record.storage_s += time.perf_counter() - started

@@ -145,8 +145,7 @@ class Recorder:
 
     def _tell(self, event: dict[str, Any]) -> None:
         progress = self.progress()
-        self._log.append_line(
-            json.dumps({"time_s": round(time.time(), 3), **event, **asdict(progress)})
-        )
+        told = {"time_s": round(time.time(), 3), **event, "progress": asdict(progress)}
+        self._log.append_line(json.dumps(told))
         if self._on_progress is not None:
             self._on_progress(progress)

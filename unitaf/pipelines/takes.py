@@ -27,7 +27,7 @@ from unitaf.types import (
     Word,
 )
 
-ROW_GROUP_SIZE = 4
+ROW_GROUP_SIZE = 8
 
 _PHONE = pa.struct(
     [

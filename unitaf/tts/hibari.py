@@ -131,6 +131,10 @@ class Hibari:
         """Changes whenever the same utterance could give other bytes."""
         return self._fingerprint
 
+    def load(self) -> None:
+        """Load the network and the dictionary."""
+        _ = self._network, self._reader
+
     def synthesize(self, utterances: Sequence[Utterance]) -> list[Speech]:
         """Say every utterance, in order.
 

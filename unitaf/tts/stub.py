@@ -65,6 +65,9 @@ class StubSpeech:
         """Changes whenever the same utterance could give other bytes."""
         return "stub/1"
 
+    def load(self) -> None:
+        """Do nothing: there is no model."""
+
     def synthesize(self, utterances: Sequence[Utterance]) -> list[Speech]:
         """Give every utterance its length of silence, in order.
 
