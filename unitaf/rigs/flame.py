@@ -1,7 +1,7 @@
 """FLAME: a head from shape, expression and joint angles (Li et al. 2017).
 
 Conventions: metres, y up, the face looks along +z; angles are axis-angle vectors in radians. The
-model itself is not ours to ship: it is read from a user's file. As published that is a pickle; it is
+model itself is not ours to ship: a user gives the file. As published that is a pickle; it is
 read by an unpickler that can build arrays and nothing else, so a file that wants to run code is
 refused.
 """
@@ -157,12 +157,29 @@ def _reconstructor(kind: type, base: type, state: object) -> object:
     return _Held()
 
 
+def _latin1(text: str, encoding: str) -> bytes:
+    """Take the place of ``_codecs.encode``, which would run any codec."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError("it holds bytes in an unknown form")
+    return text.encode("latin1")
+
+
+def _from_buffer(
+    data: bytes, kind: np.dtype[Any], shape: tuple[int, ...], order: str
+) -> np.ndarray:
+    """Take the place of numpy's function of new pickles."""
+    return np.frombuffer(data, kind).reshape(shape, order="F" if order == "F" else "C")
+
+
 _ARRAY_MAKER: Callable[..., Any] = np.zeros(0).__reduce__()[0]  # type: ignore[assignment]
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("numpy.core.multiarray", "_reconstruct"): _ARRAY_MAKER,
     ("numpy._core.multiarray", "_reconstruct"): _ARRAY_MAKER,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
+    ("_codecs", "encode"): _latin1,
     ("chumpy.ch", "Ch"): _Held,
     ("scipy.sparse.csc", "csc_matrix"): _Held,
     ("scipy.sparse._csc", "csc_matrix"): _Held,

@@ -18,6 +18,7 @@ FAR = 9.0
 """The ring of a point that lies on no ring."""
 
 _EYE_STEPS, _MOUTH_STEPS = 12, 8
+_RELAXATIONS = 12
 
 _FRONT = {
     "n0": (0, 42), "n1": (0, 30), "n2": (0, 17), "n3": (0, 5), "n4": (0, -7), "n5": (0, -16),
@@ -202,7 +203,8 @@ def _add_mouth(half: _Half) -> None:
 def _add_back(half: _Half) -> None:
     """Close the head behind the seam: a patch between seam, crown, nape and collar (Coons 1967).
 
-    From its second column on the patch has half the rows, joined by five-sided faces.
+    Its points are then spread evenly over the skin. From its second column on the patch has half
+    the rows, joined by five-sided faces.
     """
     seam = np.array([half.points[half.index[name]] for name in _SEAM])
     crown = np.concatenate([seam[:1], np.array(_CROWN, float)])
@@ -215,7 +217,10 @@ def _add_back(half: _Half) -> None:
     top = (1 - back) * crown[0] + back * crown[-1]
     bottom = (1 - back) * collar[0] + back * collar[-1]
     patch = sides - (1 - down) * top - down * bottom
-    places = head_surface.project(patch.reshape(-1, 3)).reshape(patch.shape)
+    places = _on_skin(patch)
+    for _ in range(_RELAXATIONS):
+        across, along = places[1:-1, :-2] + places[1:-1, 2:], places[:-2, 1:-1] + places[2:, 1:-1]
+        places[1:-1, 1:-1] = _on_skin(0.25 * (across + along))
     places[0, :, 0] = places[:, -1, 0] = 0.0
     rows, sparse = range(len(seam)), [0, *range(1, len(seam), 2)]
     for row in rows:
@@ -230,6 +235,10 @@ def _add_back(half: _Half) -> None:
         half.add_face([f"k{below}_2", f"k{above}_2", *joined])
     for column in range(2, len(crown) - 1):
         _add_strip(half, sparse, column)
+
+
+def _on_skin(places: Float[np.ndarray, "rows columns 3"]) -> Float[np.ndarray, "rows columns 3"]:
+    return head_surface.project(places.reshape(-1, 3)).reshape(places.shape)
 
 
 def _add_strip(half: _Half, rows: Sequence[int], column: int) -> None:

@@ -9,6 +9,7 @@ scale brings the file's unit to metres. Nothing in a file is ever executed.
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -40,9 +41,9 @@ def read_npz(path: str | Path, scale: float = 1.0) -> BlendshapeRig:
         ConfigError: If the file cannot be read, lacks an array or holds no ARKit shape.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
         raise ConfigError(f"cannot read the rig {path}: {error}") from error
     if "meanshape" in arrays:
         arrays = {ours: arrays[key] for ours, key in _UNITALKER.items() if key in arrays}
@@ -52,7 +53,10 @@ def read_npz(path: str | Path, scale: float = 1.0) -> BlendshapeRig:
     missing = [key for key in ("neutral", "deltas", "names", "triangles") if key not in arrays]
     if missing:
         raise ConfigError(f"the rig {path} lacks the array {missing[0]!r}")
-    shapes = zip(arrays["names"].tolist(), arrays["deltas"], strict=True)
+    names, deltas = arrays["names"].tolist(), arrays["deltas"]
+    if len(names) != len(deltas):
+        raise ConfigError(f"the rig {path} has {len(names)} names for {len(deltas)} shapes")
+    shapes = zip(names, deltas, strict=True)
     lips = arrays.get("lips", np.zeros(0, np.int64))
     return build_rig(
         path, arrays["neutral"] * scale, _scaled(shapes, scale), arrays["triangles"], lips
