@@ -33,7 +33,7 @@ _FRAME, _FRAME_STEP, _FRAME_FFT = 400, 160, 512
 _PREEMPHASIS = 0.97
 _FBANK_FLOOR = float(np.finfo(np.float32).eps)
 
-Waveform = Float32[np.ndarray, " samples"]
+Waveform = Float32[np.ndarray, " _"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

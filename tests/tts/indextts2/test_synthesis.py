@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import torch
+
+from tests.tts.indextts2 import tiny
+from unitaf.tts.indextts2.decoding import TRAINED_POSITION
+from unitaf.tts.indextts2.random import SeededNoise, normal_noise
+from unitaf.tts.indextts2.search import Rules, Sampling
+from unitaf.tts.indextts2.synthesis import (
+    FlowSettings,
+    Segment,
+    Spoken,
+    make_content,
+    make_mels,
+    make_waveforms,
+    speak,
+)
+from unitaf.tts.indextts2.voice import (
+    Voice,
+    blended_emotion,
+    mixed_emotion,
+    read_emotion,
+    read_voice,
+)
+
+RULES = Rules(3, 10.0, Sampling())
+SEEDS = [11, 12, 13, 14]
+LENGTHS = [4, 30, 12, 7]
+
+
+def clip(seconds: float, seed: int) -> np.ndarray:
+    random = np.random.RandomState(seed)
+    return (0.1 * random.randn(int(seconds * 24000))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def voices() -> list[Voice]:
+    return [read_voice(tiny.networks(), clip(0.6 + 0.2 * i, i), 24000) for i in range(2)]
+
+
+def segments(voices: list[Voice]) -> list[Segment]:
+    random = torch.Generator().manual_seed(0)
+    texts = [torch.randint(2, 60, (n,), generator=random).tolist() for n in LENGTHS]
+    return [
+        Segment(tuple(ids), voices[i % 2], voices[i % 2].spoken, 20 + i)
+        for i, ids in enumerate(texts)
+    ]
+
+
+def said(batch: list[Segment], seeds: list[int], second_position: int = 2) -> list[Spoken]:
+    noise = SeededNoise(seeds, torch.device("cpu"))
+    return speak(tiny.networks(), batch, noise, RULES, second_position)
+
+
+def heard(batch: list[Segment], spoken: list[Spoken], seeds: list[int]) -> list[torch.Tensor]:
+    networks = tiny.networks()
+    contents = make_content(networks, spoken)
+    voices = [segment.voice for segment in batch]
+    noises = [
+        normal_noise(seed, (80, len(voice.content) + len(content)))
+        for seed, voice, content in zip(seeds, voices, contents, strict=True)
+    ]
+    mels = make_mels(networks, voices, contents, noises, FlowSettings(num_steps=3))
+    return make_waveforms(networks, mels)
+
+
+def test_segments_of_a_batch_sound_as_they_do_alone(voices: list[Voice]) -> None:
+    batch = segments(voices)
+    spoken = said(batch, SEEDS)
+    waveforms = heard(batch, spoken, SEEDS)
+    for row, segment in enumerate(batch):
+        alone = said([segment], SEEDS[row : row + 1])
+        assert spoken[row].codes == alone[0].codes
+        assert spoken[row].is_stopped == alone[0].is_stopped
+        torch.testing.assert_close(spoken[row].features, alone[0].features, atol=1e-4, rtol=1e-4)
+        waveform = heard([segment], alone, SEEDS[row : row + 1])[0]
+        torch.testing.assert_close(waveforms[row], waveform, atol=1e-4, rtol=1e-4)
+        assert len(waveform) == 256 * int(1.72 * len(alone[0].codes))
+
+
+def test_features_come_from_the_states_of_decoding_where_these_are_the_latents(
+    voices: list[Voice],
+) -> None:
+    batch = segments(voices)
+    for each in said(batch, SEEDS, TRAINED_POSITION):
+        assert each.latents.shape == (len(each.codes), tiny.GPT.width)
+        expected = tiny.networks().s2mel.gpt_layer(each.latents)
+        torch.testing.assert_close(each.features, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_voice_is_as_long_as_its_clip(voices: list[Voice]) -> None:
+    assert [voice.mel.shape[1] for voice in voices] == [51, 68]
+    assert [len(voice.content) for voice in voices] == [51, 68]
+
+
+def test_emotions_move_a_voice_from_what_it_is(voices: list[Voice]) -> None:
+    networks = tiny.networks()
+    angry = read_emotion(networks, clip(0.5, 9), 24000)
+    torch.testing.assert_close(blended_emotion(voices[0], angry, 1.0), angry)
+    torch.testing.assert_close(blended_emotion(voices[0], angry, 0.0), voices[0].neutral)
+    none = mixed_emotion(networks, voices[0], (0.0,) * 8)
+    torch.testing.assert_close(none, voices[0].spoken)
