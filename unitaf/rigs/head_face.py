@@ -86,7 +86,7 @@ class Narrow:
     def of(self, skin: Skin) -> Movement:
         """Return the movement towards the midline."""
         x, y, z = skin.points.T
-        weight = np.exp(-((x / 26.0) ** 2) - ((y + 44.0) / 17.0) ** 2) * smoothstep(0.0, 45.0, z)
+        weight = np.exp(-((x / 38.0) ** 2) - ((y + 44.0) / 17.0) ** 2) * smoothstep(0.0, 45.0, z)
         inward = -self.share * np.abs(x) * weight
         return np.stack([inward, np.zeros_like(x), np.zeros_like(x)], axis=1)
 

@@ -13,8 +13,8 @@ from jaxtyping import Float
 Point = tuple[float, float, float]
 Values = Float[np.ndarray, " points"]
 
-_CENTRE = np.array([0.0, 0.0, -12.0])
-"""Every ray from here leaves the head once."""
+_STEPS = 10
+"""Enough to find the skin to a micrometre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +119,16 @@ def _crossing(
     near, far = np.full(len(origin), inside), np.full(len(origin), outside)
     below = distance(origin + direction * near[:, None])
     above = distance(origin + direction * far[:, None])
-    for _ in range(9):
+    was_out = np.zeros(len(origin), bool)
+    for step in range(_STEPS):
         middle = (near * above - far * below) / (above - below)
         value = distance(origin + direction * middle[:, None])
         is_out = value > 0
-        far, above, below = (
-            np.where(is_out, middle, far),
-            np.where(is_out, value, 0.5 * above),
-            np.where(is_out, 0.5 * below, below),
-        )
-        near, below = np.where(is_out, near, middle), np.where(is_out, below, value)
+        kept = np.where((is_out == was_out) & (step > 0), 0.5, 1.0)
+        far, near = np.where(is_out, middle, far), np.where(is_out, near, middle)
+        above = np.where(is_out, value, above * kept)
+        below = np.where(is_out, below * kept, value)
+        was_out = is_out
     crossing: Float[np.ndarray, "points 3"] = origin + direction * middle[:, None]
     return crossing
 
