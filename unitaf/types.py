@@ -73,6 +73,8 @@ class Speech:
     """Hz, 0 where unvoiced; may be empty."""
     f0_rate: float = 0.0
     emotion: Emotion = NEUTRAL
+    alignment_cost: float = 0.0
+    """0 if the engine made the waveform; else how badly its own speech fits the recording."""
 
     @property
     def num_samples(self) -> int:
@@ -173,6 +175,18 @@ class TextToSpeech(Protocol):
 
         Raises:
             InputError: Naming the first utterance that cannot be said; none is returned then.
+        """
+        ...
+
+    def encode(self, utterance: Utterance, waveform: Float32[np.ndarray, " samples"]) -> Speech:
+        """Return what the engine would have given, had it made exactly this recording.
+
+        Args:
+            utterance: What is said in it.
+            waveform: Mono, at the engine's `sample_rate`.
+
+        Raises:
+            InputError: If the engine cannot say the utterance or follow the recording.
         """
         ...
 

@@ -22,6 +22,7 @@ from hibari.voices import VOICES
 from jaxtyping import Bool, Float32
 
 from unitaf.errors import InputError
+from unitaf.tts.alignment import warp_to_recording
 from unitaf.tts.delivery import pace
 from unitaf.tts.hibari_graph import DURATIONS, LAST_BLOCK, load_network
 from unitaf.tts.joining import Part, cut_silence, join
@@ -142,6 +143,17 @@ class Hibari:
             InputError: Naming the first utterance that cannot be said, with the reason.
         """
         return [self._speak(utterance) for utterance in utterances]
+
+    def encode(self, utterance: Utterance, waveform: Float32[np.ndarray, " samples"]) -> Speech:
+        """Return the voice's own saying of a recorded line, bent to the recording.
+
+        Raises:
+            InputError: If the utterance cannot be said or the recording is too short.
+        """
+        try:
+            return warp_to_recording(self._speak(utterance), waveform)
+        except ValueError as error:
+            raise InputError(utterance.id, str(error), column="audio") from error
 
     def _speak(self, utterance: Utterance) -> Speech:
         if utterance.language.split("-")[0].lower() != "en":

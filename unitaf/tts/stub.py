@@ -7,6 +7,7 @@ run of anything else is a pause. Same text, same result; the seed changes nothin
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float32
 
 from unitaf import timing
 from unitaf.errors import InputError
@@ -74,23 +75,36 @@ class StubSpeech:
         Raises:
             InputError: If a text has no letter or digit.
         """
-        return [_speech(utterance) for utterance in utterances]
+        return [_speech(utterance, _silence(utterance)) for utterance in utterances]
+
+    def encode(self, utterance: Utterance, waveform: Float32[np.ndarray, " samples"]) -> Speech:
+        """Spread the utterance evenly over a recording.
+
+        Raises:
+            InputError: If a text has no letter or digit.
+        """
+        return _speech(utterance, waveform)
 
 
-def _speech(utterance: Utterance) -> Speech:
+def _silence(utterance: Utterance) -> Float32[np.ndarray, " samples"]:
+    length = len(utterance.text.strip())
+    return np.zeros(length * _SAMPLE_RATE // _CHARACTERS_PER_S, np.float32)
+
+
+def _speech(utterance: Utterance, waveform: Float32[np.ndarray, " samples"]) -> Speech:
     text = utterance.text.strip()
     if not any(character.isalnum() for character in text):
         raise InputError(utterance.id, "there is nothing to say: no letter and no digit")
-    samples = len(text) * _SAMPLE_RATE // _CHARACTERS_PER_S
+    samples = len(waveform)
     steps = timing.num_frames(samples, _SAMPLE_RATE, _FEATURE_RATE)
     phase = np.arange(steps, dtype=np.float32)[:, None] * np.arange(1, _FEATURE_DIM + 1) / 16
     return Speech(
-        waveform=np.zeros(samples, np.float32),
+        waveform=waveform,
         sample_rate=_SAMPLE_RATE,
         features=np.sin(phase, dtype=np.float32),
         feature_rate=_FEATURE_RATE,
         phones=_phones(text, samples / _SAMPLE_RATE),
-        words=_words(text),
+        words=_words(text, samples / _SAMPLE_RATE),
         emotion=utterance.emotion,
     )
 
@@ -104,7 +118,8 @@ def _phones(text: str, duration_s: float) -> tuple[Phone, ...]:
         if label or not labels or labels[-1]:
             labels.append(label)
             starts.append(index)
-    times = [start / _CHARACTERS_PER_S for start in starts] + [duration_s]
+    character_s = duration_s / len(text)
+    times = [start * character_s for start in starts] + [duration_s]
     return tuple(
         Phone(label, start_s, end_s)
         for label, start_s, end_s in zip(labels, times[:-1], times[1:], strict=True)
@@ -119,12 +134,13 @@ def _label(character: str) -> str:
     return letter if letter.isascii() else "ə"
 
 
-def _words(text: str) -> tuple[Word, ...]:
+def _words(text: str, duration_s: float) -> tuple[Word, ...]:
     words = []
+    character_s = duration_s / len(text)
     start = 0
     for word in text.split():
         start = text.index(word, start)
         end = start + len(word)
-        words.append(Word(word, start / _CHARACTERS_PER_S, end / _CHARACTERS_PER_S))
+        words.append(Word(word, start * character_s, end * character_s))
         start = end
     return tuple(words)
