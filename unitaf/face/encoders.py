@@ -21,6 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from unitaf.audio import torchaudio_functional
 from unitaf.face.decoder import length_mask
+from unitaf.face.windows import in_batches
 
 SAMPLE_RATE = 16_000
 STEP_RATE = 50.0
@@ -63,6 +64,14 @@ def normalize(waveform: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, 
     """
     deviation = np.sqrt(waveform.var() + np.float32(1e-7))
     return np.asarray((waveform - waveform.mean()) / deviation, np.float32)
+
+
+def stacked(
+    waveforms: Sequence[Float32[np.ndarray, " _"]], device: torch.device
+) -> Float[Tensor, "batch samples"]:
+    """Return waveforms as rows of one tensor, zero after the end of each."""
+    rows = [torch.from_numpy(waveform).to(device) for waveform in waveforms]
+    return pad_sequence(rows, batch_first=True)
 
 
 class SpeechEncoder(nn.Module):
@@ -135,10 +144,14 @@ class SpeechEncoder(nn.Module):
         """
         for waveform in waveforms:
             check_waveform(waveform)
-        device = self.masked_spec_embed.device
-        rows = [torch.from_numpy(self.prepare(waveform)).to(device) for waveform in waveforms]
-        lengths = [len(row) for row in rows]
-        features = self(pad_sequence(rows, batch_first=True), lengths).cpu().numpy()
+        prepared = [self.prepare(waveform) for waveform in waveforms]
+        return in_batches(prepared, self._encode_batch, SAMPLE_RATE, self.masked_spec_embed.device)
+
+    def _encode_batch(
+        self, waveforms: list[Float32[np.ndarray, " _"]]
+    ) -> list[Float32[np.ndarray, "_ dim"]]:
+        lengths = [len(waveform) for waveform in waveforms]
+        features = self(stacked(waveforms, self.masked_spec_embed.device), lengths).cpu().numpy()
         return [row[: num_steps(length)] for row, length in zip(features, lengths, strict=True)]
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float32
-from torch.nn.utils.rnn import pad_sequence
 
 from unitaf import timing
 from unitaf.audio import resample
@@ -23,16 +22,12 @@ from unitaf.face.encoders import (
     STEP_RATE,
     check_waveform,
     num_steps,
+    stacked,
 )
 from unitaf.face.unitalker import UniTalker
-from unitaf.face.windows import group_by_length, join_windows, plan_windows, upstream_frames
+from unitaf.face.windows import in_batches, join_windows, plan_windows, upstream_frames
 from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS, column_indices
 from unitaf.types import FaceMotion, Speech, Utterance
-
-BATCH_SAMPLES = 60 * SAMPLE_RATE
-"""The most samples that go through the network at once, padding included."""
-CPU_SLACK_SAMPLES = SAMPLE_RATE // 2
-"""The padding that costs a processor core as much as one more call of the network."""
 
 Waveform = Float32[np.ndarray, " _"]
 Motion = Float32[np.ndarray, "_ raw"]
@@ -98,7 +93,7 @@ def upstream_windows(model: UniTalker, waveform: Waveform, target: Target) -> li
     whole = model.encoder.prepare(waveform)
     plan = plan_windows(len(waveform), SAMPLE_RATE)
     pieces = [model.encoder.prepare(whole[start:stop]) for start, stop in plan]
-    return list(_predict(model, pieces, target, aligned))
+    return _predict(model, pieces, target, aligned)
 
 
 @torch.inference_mode()
@@ -111,19 +106,17 @@ def _predict(
     """Return the motion of each piece, computed in batches of similar length."""
     device = model.decoder.styles.weight.device
     template = torch.from_numpy(target.template).to(device)
-    motions: dict[int, Motion] = {}
-    slack = CPU_SLACK_SAMPLES if device.type == "cpu" else BATCH_SAMPLES
-    for batch in group_by_length([len(piece) for piece in pieces], BATCH_SAMPLES, slack):
-        lengths = [len(pieces[index]) for index in batch]
+
+    def predict(batch: list[Waveform]) -> list[Motion]:
+        lengths = [len(piece) for piece in batch]
         grid = grid_of(lengths)
-        rows = [torch.from_numpy(pieces[index]).to(device) for index in batch]
-        waveforms = pad_sequence(rows, batch_first=True)
         style_ids = torch.full((len(batch),), target.style_id, device=device)
-        numbers = model(waveforms, lengths, grid, style_ids, target.head)
+        numbers = model(stacked(batch, device), lengths, grid, style_ids, target.head)
         motion = (model.displacements(target.head, numbers) + template).cpu().numpy()
-        for index, row, frames in zip(batch, motion, grid.mask.sum(1).tolist(), strict=True):
-            motions[index] = row[:frames]
-    return [motions[index] for index in range(len(pieces))]
+        frames = grid.mask.sum(1).tolist()
+        return [row[:count] for row, count in zip(motion, frames, strict=True)]
+
+    return in_batches(pieces, predict, SAMPLE_RATE, device)
 
 
 class RecordingAnimator:

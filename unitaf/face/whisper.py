@@ -22,14 +22,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from unitaf.face.decoder import length_mask
 from unitaf.face.encoders import SAMPLE_RATE, check_waveform
-from unitaf.face.windows import group_by_length, join_windows, plan_windows
+from unitaf.face.windows import in_batches, join_windows, plan_windows
 
 FFT_SAMPLES = 400
 HOP_SAMPLES = 160
 NUM_MELS = 80
 MAX_STEPS = 1500
-BATCH_SAMPLES = 60 * SAMPLE_RATE
-CPU_SLACK_SAMPLES = SAMPLE_RATE // 2
 CTRANSLATE2_VERSION = 6
 CTRANSLATE2_DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 
@@ -126,24 +124,17 @@ class WhisperEncoder(nn.Module):
             for waveform, plan in zip(waveforms, plans, strict=True)
             for start, stop in plan
         ]
-        features = self._encode_windows(pieces)
-        clips = iter(features)
-        return [join_windows([next(clips) for _ in plan], self.feature_rate) for plan in plans]
+        windows = iter(in_batches(pieces, self._encode_batch, SAMPLE_RATE, self.positions.device))
+        return [join_windows([next(windows) for _ in plan], self.feature_rate) for plan in plans]
 
-    def _encode_windows(
-        self, pieces: Sequence[Float32[np.ndarray, " _"]]
+    def _encode_batch(
+        self, waveforms: list[Float32[np.ndarray, " _"]]
     ) -> list[Float32[np.ndarray, "_ dim"]]:
-        features: dict[int, Float32[np.ndarray, "_ dim"]] = {}
         device = self.positions.device
-        slack = CPU_SLACK_SAMPLES if device.type == "cpu" else BATCH_SAMPLES
-        for batch in group_by_length([len(piece) for piece in pieces], BATCH_SAMPLES, slack):
-            waveforms = [torch.from_numpy(pieces[i]).to(device) for i in batch]
-            mels = [self.log_mel(waveform) for waveform in waveforms]
-            num_frames = [len(mel) for mel in mels]
-            encoded = self(pad_sequence(mels, batch_first=True), num_frames).cpu().numpy()
-            for index, row, frames in zip(batch, encoded, num_frames, strict=True):
-                features[index] = row[: -(-frames // 2)]
-        return [features[index] for index in range(len(pieces))]
+        mels = [self.log_mel(torch.from_numpy(waveform).to(device)) for waveform in waveforms]
+        num_frames = [len(mel) for mel in mels]
+        features = self(pad_sequence(mels, batch_first=True), num_frames).cpu().numpy()
+        return [row[: -(-n // 2)] for row, n in zip(features, num_frames, strict=True)]
 
 
 def read_ctranslate2(file: Path) -> dict[str, np.ndarray]:

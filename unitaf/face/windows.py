@@ -5,14 +5,22 @@ are UniTalker's choice. A step of 20 s is a whole number of frames at every whol
 window begins between two frames.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 from jaxtyping import Float32
 
 WINDOW_S = 25
 OVERLAP_S = 5
 STEP_S = WINDOW_S - OVERLAP_S
+BATCH_S = 60.0
+"""The most audio that goes through a network at once, padding included."""
+CPU_SLACK_S = 0.5
+"""The padding that costs a processor core as much as one more call of a network."""
+
+Waveform = Float32[np.ndarray, " _"]
+Sequences = list[Float32[np.ndarray, "_ dim"]]
 
 
 def plan_windows(num_samples: int, sample_rate: int) -> list[tuple[int, int]]:
@@ -68,6 +76,28 @@ def group_by_length(lengths: Sequence[int], budget: int, slack: int) -> list[lis
         else:
             batches.append([index])
     return batches
+
+
+def in_batches(
+    clips: Sequence[Waveform],
+    run: Callable[[list[Waveform]], Sequences],
+    sample_rate: int,
+    device: torch.device,
+) -> Sequences:
+    """Return what a network makes of each clip, in order, computed in batches of similar length.
+
+    Args:
+        clips: Audio.
+        run: Takes a batch and returns a sequence for each of its clips.
+        sample_rate: Hz.
+        device: Where the network is. Other devices than a core gain from any larger batch.
+    """
+    slack_s = CPU_SLACK_S if device.type == "cpu" else BATCH_S
+    lengths = [len(clip) for clip in clips]
+    results: dict[int, Float32[np.ndarray, "_ dim"]] = {}
+    for batch in group_by_length(lengths, int(BATCH_S * sample_rate), int(slack_s * sample_rate)):
+        results |= zip(batch, run([clips[index] for index in batch]), strict=True)
+    return [results[index] for index in range(len(clips))]
 
 
 def upstream_frames(num_samples: int, fps: float) -> int:
