@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from unitaf.cli import display
+from unitaf.cli import animate, checkpoint, display, head
 from unitaf.config import load_config
 from unitaf.errors import ConfigError, UnitafError
 
@@ -21,6 +21,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(checkpoint.app, name="checkpoint")
 
 StoreArgument = Annotated[str, typer.Argument(help="A folder or s3://bucket/prefix.")]
 
@@ -102,7 +104,7 @@ def export(
     store: StoreArgument,
     directory: Annotated[Path, typer.Argument(help="Where the files go.")],
     format_: Annotated[
-        str, typer.Option("--format", help="Comma separated: wav, livelink, json.")
+        str, typer.Option("--format", help="Comma separated: wav, livelink, json, npz, glb.")
     ] = "wav,livelink",
     name: Annotated[
         str, typer.Option(help="File name without suffix; catalog columns in braces.")
@@ -143,6 +145,10 @@ def voices() -> None:
     from unitaf.tts.voices import list_voices
 
     display.print_voices(list_voices())
+
+
+app.command()(animate.animate)
+app.command()(head.head)
 
 
 def main() -> None:
