@@ -52,7 +52,7 @@ class Flow(nn.Module):
         lines: Sequence[FlowInput],
         num_steps: int = PUBLISHED_STEPS,
         guidance: float = PUBLISHED_GUIDANCE,
-    ) -> list[Float[Tensor, "mels frames"]]:
+    ) -> list[Float[Tensor, "mels _"]]:
         """Make the log mel of every line, without its prompt.
 
         Args:

@@ -87,9 +87,7 @@ def speak(
 
 
 @torch.no_grad()
-def make_content(
-    networks: Networks, spoken: Sequence[Spoken]
-) -> list[Float[Tensor, "frames content"]]:
+def make_content(networks: Networks, spoken: Sequence[Spoken]) -> list[Float[Tensor, "_ content"]]:
     """Stretch segments to the mel rate."""
     lengths = torch.tensor([len(each.codes) for each in spoken], device=networks.device)
     frames = torch.tensor([target_frames(len(each.codes)) for each in spoken]).to(lengths)
@@ -113,10 +111,10 @@ class FlowSettings:
 def make_mels(
     networks: Networks,
     voices: Sequence[Voice],
-    contents: Sequence[Float[Tensor, "frames content"]],
-    noises: Sequence[Float[Tensor, "mels all_frames"]],
+    contents: Sequence[Float[Tensor, "_ content"]],
+    noises: Sequence[Float[Tensor, "mels _"]],
     settings: FlowSettings,
-) -> list[Float[Tensor, "mels frames"]]:
+) -> list[Float[Tensor, "mels _"]]:
     """Make the log mel of segments, best of similar length with their voices.
 
     Args:
@@ -136,8 +134,8 @@ def make_mels(
 
 @torch.no_grad()
 def make_waveforms(
-    networks: Networks, mels: Sequence[Float[Tensor, "mels frames"]]
-) -> list[Float[Tensor, " samples"]]:
+    networks: Networks, mels: Sequence[Float[Tensor, "mels _"]]
+) -> list[Float[Tensor, " _"]]:
     """Make the waveforms of segments at 22.05 kHz, 256 samples a mel frame."""
     lengths = torch.tensor([mel.shape[1] for mel in mels], device=networks.device)
     padded = pad_sequence([mel.T for mel in mels], batch_first=True).transpose(1, 2)
