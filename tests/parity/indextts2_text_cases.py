@@ -1,9 +1,24 @@
 """Runs the IndexTTS2 cases of the text front: normalised text, pieces, ids, segments."""
 
+import re
+from typing import Any
+
 from tests.parity.golden import Case
-from unitaf.tts.indextts2.normaliser import Term, normalise_text, uses_chinese_rules
+from unitaf.tts.indextts2.normaliser import (
+    Term,
+    normalise_text,
+    plain_marks,
+    uses_chinese_rules,
+)
 from unitaf.tts.indextts2.segments import split_segments
 from unitaf.tts.indextts2.text import TextFront, tokeniser_input
+from unitaf.tts.indextts2.text_25 import (
+    language_index,
+    language_prefix,
+    read_text,
+    space_japanese,
+    split_text,
+)
 
 
 def run_text_front(case: Case) -> None:
@@ -42,4 +57,47 @@ def _check_segments(case: Case, row: dict[str, dict[str, list[int]]], pieces: li
         case.check_equal(f"{label}, pieces", found, expected)
 
 
-RUNNERS = {("indextts2", "text_front"): run_text_front}
+def run_text_front_25(case: Case) -> None:
+    for row in case.json["rows"]:
+        language, text = row["lang"], row["text"]
+        case.check_equal(f"{text} index", language_index(language), row["language_index"])
+        case.check_equal(f"{text} prefix", language_prefix(language), row["prefix"])
+        cleaned = plain_marks(text)
+        case.check_equal(f"{text} cleaned", cleaned, row["cleaned"])
+        if language in ("zh", "zhen", "en"):
+            cleaned = normalise_text(cleaned)
+        case.check_equal(f"{text} normalised", cleaned, row["normalised"])
+        if "final" in row:
+            case.check_equal(text, read_text(text, language), row["final"])
+        if "ja_tokens" in row:
+            _check_japanese(case, row)
+    _check_splitting(case, case.json["splitting"])
+
+
+def _check_japanese(case: Case, row: dict[str, Any]) -> None:
+    """The words and readings are those of a dictionary, which the case names and stores."""
+    words = {"".join(word for word, _ in part): part for part in row["ja_tokens"]}
+    read = read_text(row["text"], "ja")
+    for key, is_read in (("final_without_readings", False), ("final_all_readings", True)):
+        spaced = space_japanese(read, words.__getitem__, is_read=is_read)
+        case.check_equal(f"{row['text']} {key}", spaced, row[key])
+
+
+def _check_splitting(case: Case, splitting: dict[str, Any]) -> None:
+    """A stand-in for the tokeniser, as the case says: one for each character and each tag."""
+
+    def count(text: str) -> int:
+        return len(re.sub(r"<\|.*?\|>", "#", text))
+
+    final = read_text(splitting["text"], splitting["lang"])
+    case.check_equal("splitting final", final, splitting["final"])
+    for result in splitting["results"]:
+        limit = result["max_tokens"]
+        segments = split_text(final, limit - count(splitting["prefix"]), count)
+        case.check_equal(f"splitting at {limit}", segments, result["segments"])
+
+
+RUNNERS = {
+    ("indextts2", "text_front"): run_text_front,
+    ("indextts2", "text_front_25"): run_text_front_25,
+}

@@ -19,7 +19,9 @@ from pywrapfst import FstOpError
 from tn.chinese.normalizer import Normalizer as ChineseNormalizer
 from tn.english.normalizer import Normalizer as EnglishNormalizer
 
-_CJK = "\u4e00-\u9fff"
+CJK = "\u4e00-\u9fff"
+"""Chinese characters, for a character class."""
+
 _INITIAL = "[zcs]h|[bpmfdtnlgkhjqxrzcsyw]"
 _FINAL = (
     "iang|iong|uang|ueng|iao|ian|uai|uan|üan|van|ang|eng|ing|ong|"
@@ -28,13 +30,15 @@ _FINAL = (
 PINYIN = re.compile(rf"(?<![a-z])(?:{_INITIAL})?(?:{_FINAL})[1-5]", re.IGNORECASE)
 """A syllable with its tone digit, not behind another letter."""
 
-_ANNOTATION = re.compile(r"<[^<>|]+\|[^<>|]+>")
+ANNOTATION = re.compile(r"<([^<>|]+)\|([^<>|]+)>")
+"""A word and its pronunciation, ``<word|reading>``."""
+
 _EMAIL = re.compile(r"[A-Za-z0-9]+@[A-Za-z0-9]+\.[A-Za-z0-9]+")
 _CONTRACTION = re.compile(
     r"(what|where|who|which|how|there|here|it|she|he|that|this)'s", re.IGNORECASE
 )
 _TERM = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)+")
-_NAME = re.compile(rf"[{_CJK}]+(?:[-·—][{_CJK}]+){{1,2}}")
+_NAME = re.compile(rf"[{CJK}]+(?:[-·—][{CJK}]+){{1,2}}")
 _SOFT_U = re.compile(r"^([jqx])[uü]", re.IGNORECASE)
 _HYPHEN = "<H>"
 _ELLIPSIS = re.compile(r"\.\.\.|……|,,,|，，，")
@@ -64,7 +68,7 @@ def uses_chinese_rules(text: str) -> bool:
     It is if it has a Chinese character or pinyin, has no Latin letter, or is a bare e-mail address.
     """
     return bool(
-        re.search(f"[{_CJK}]", text)
+        re.search(f"[{CJK}]", text)
         or not re.search("[A-Za-z]", text)
         or _EMAIL.fullmatch(text)
         or PINYIN.search(text)
@@ -81,7 +85,7 @@ def normalise_text(text: str, glossary: Mapping[str, Term] | None = None) -> str
     Raises:
         ValueError: If the rules for numbers cannot read the text.
     """
-    annotations = _StandIns(_ANNOTATION, "zqx{}zqx")
+    annotations = _StandIns(ANNOTATION, "zqx{}zqx")
     text = annotations.hide(text.rstrip())
     is_chinese = uses_chinese_rules(text)
     text = _CONTRACTION.sub(r"\1 is", text)
@@ -89,7 +93,9 @@ def normalise_text(text: str, glossary: Mapping[str, Term] | None = None) -> str
     text = _TERM.sub(lambda match: match[0].replace("-", _HYPHEN), text)
     text = _read_chinese(text) if is_chinese else _read_numbers(_english(), text)
     text = re.sub(rf"\s*{_HYPHEN}\s*", "-", text)
-    return annotations.show(_plain_marks(text, is_chinese=is_chinese)).strip(" ")
+    text = plain_marks(text)
+    text = text.replace("$", ".") if is_chinese else text
+    return annotations.show(text).strip(" ")
 
 
 def _read_terms(text: str, glossary: Mapping[str, Term], *, is_chinese: bool) -> str:
@@ -114,9 +120,9 @@ def _write_pinyin(syllable: str) -> str:
     return _SOFT_U.sub(r"\1v", syllable).upper()
 
 
-def _plain_marks(text: str, *, is_chinese: bool) -> str:
-    text = _ELLIPSIS.sub("…", text).translate(_MARK_TABLE)
-    return text.replace("$", ".") if is_chinese else text
+def plain_marks(text: str) -> str:
+    """Write all marks with the few that the tokeniser knows."""
+    return _ELLIPSIS.sub("…", text).translate(_MARK_TABLE)
 
 
 class _StandIns:
