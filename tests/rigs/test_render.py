@@ -43,7 +43,7 @@ def test_nearer_square_hides_the_farther() -> None:
     image = shot(both, [RED, GREEN], Camera())
     assert is_colour(image, 0)[32, 32]
     assert is_colour(image, 1).any()
-    from_behind = shot(both, [RED, GREEN], Camera(yaw_deg=180))
+    from_behind = shot(both, [RED, GREEN], Camera(yaw_deg=180.0))
     assert not is_colour(from_behind, 0).any()
 
 
@@ -57,9 +57,9 @@ def test_camera_goes_to_the_characters_left() -> None:
         return float(np.nonzero(is_colour(image, 0))[1].mean())
 
     # Seen from the front the character's left is on the right; from there the nose points left.
-    assert column((0.1, 0, 0), 0) > 40
-    assert column((0, 0, 0.1), 90) < 24
-    assert abs(column((0.1, 0, 0), 90) - 31.5) < 0.5
+    assert column((0.1, 0, 0), 0.0) > 40
+    assert column((0, 0, 0.1), 90.0) < 24
+    assert abs(column((0.1, 0, 0), 90.0) - 31.5) < 0.5
 
 
 def test_normals_equal_an_independent_reader() -> None:

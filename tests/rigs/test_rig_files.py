@@ -105,7 +105,10 @@ def test_obj_folder_equals_an_independent_reader(tmp_path: Path) -> None:
     }
     rest = theirs["generic_neutral_mesh"]
     assert rig.channels == ("jawOpen", "cheekPuff")
-    for weights, others in (([1, 0], ("jawOpen",)), ([0, 1], ("cheekPuff_L", "cheekPuff_R"))):
+    for weights, others in (
+        ([1.0, 0.0], ("jawOpen",)),
+        ([0.0, 1.0], ("cheekPuff_L", "cheekPuff_R")),
+    ):
         moved = sum(theirs[name].vertices - rest.vertices for name in others)
         np.testing.assert_allclose(
             rig.vertices(np.array([weights]))[0], (rest.vertices + moved) * 0.01, atol=1e-7

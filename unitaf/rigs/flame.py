@@ -165,7 +165,7 @@ def _latin1(text: str, encoding: str) -> bytes:
 
 
 def _from_buffer(
-    data: bytes, kind: np.dtype[Any], shape: tuple[int, ...], order: str
+    data: bytes | bytearray, kind: np.dtype[Any], shape: tuple[int, ...], order: str
 ) -> np.ndarray:
     """Take the place of numpy's function of new pickles."""
     return np.frombuffer(data, kind).reshape(shape, order="F" if order == "F" else "C")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float32, Int64
 
 from unitaf.rigs import head_eyes, head_jaw, head_parts, head_teeth
 from unitaf.rigs.arkit import BLENDSHAPES
@@ -66,7 +66,7 @@ def procedural_head() -> BlendshapeRig:
     )
 
 
-def _joined(arrays: list[Points]) -> np.ndarray:
+def _joined(arrays: list[Float[np.ndarray, "_ 3"]]) -> Float32[np.ndarray, "points 3"]:
     return np.concatenate(arrays).astype(np.float32)
 
 
@@ -139,8 +139,8 @@ def _skin_movement(skin: Skin, name: str) -> Points:
     return movement
 
 
-def _on_one_side(left: Points, is_left: bool) -> Points:
-    """Return the movement of a mirrored pair of which only one moves."""
+def _on_one_side(left: Points, is_left: bool) -> Float[np.ndarray, "both 3"]:
+    """Return the movement of a mirrored pair, of which only one moves."""
     still = np.zeros_like(left)
     return np.concatenate([left, still] if is_left else [still, left * _ACROSS])
 

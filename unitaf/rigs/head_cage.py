@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from unitaf.rigs import head_surface
 from unitaf.rigs.head_subdivision import Cage
+from unitaf.rigs.head_surface import Number, Point
 
 FAR = 9.0
 """The ring of a point that lies on no ring."""
@@ -119,8 +120,8 @@ class _Half:
         self,
         name: str,
         point: Float[np.ndarray, "3"],
-        mouth: tuple[float, float, float] = (FAR, 0.0, 0.0),
-        eye: tuple[float, float, float] = (FAR, 0.0, 0.0),
+        mouth: Point = (FAR, 0.0, 0.0),
+        eye: Point = (FAR, 0.0, 0.0),
         nostril: float = 0.0,
     ) -> None:
         self.index[name] = len(self.points)
@@ -150,7 +151,7 @@ class _Half:
         )
 
 
-def _on_front(places: Iterable[tuple[float, float]]) -> Float[np.ndarray, "places 3"]:
+def _on_front(places: Iterable[tuple[Number, Number]]) -> Float[np.ndarray, "places 3"]:
     return head_surface.on_front(np.array(list(places), float))
 
 

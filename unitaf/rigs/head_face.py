@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from unitaf.rigs.head_skin import Skin
+from unitaf.rigs.head_surface import Number, Point
 
 Values = Float[np.ndarray, " points"]
 Movement = Float[np.ndarray, "points 3"]
@@ -37,10 +38,10 @@ def smoothstep(low: float, high: float, value: Values) -> Values:
 class Bell:
     """Pushes the skin around a place on the left, and around its mirror image."""
 
-    centre: tuple[float, float]
+    centre: tuple[Number, Number]
     """x and y, seen from the front."""
-    radius: tuple[float, float]
-    push: tuple[float, float, float]
+    radius: tuple[Number, Number]
+    push: Point
 
     def of(self, skin: Skin) -> Movement:
         """Return the push, fading as a Gaussian; sideways it is nothing at the midline."""
@@ -60,7 +61,7 @@ class Lip:
 
     side: int
     """1 for the upper lip, -1 for the lower."""
-    rings: Mapping[float, tuple[float, float]]
+    rings: Mapping[Number, tuple[Number, Number]]
     """How far up and forward, by mouth ring (`Skin.mouth_ring`); linear between."""
     spread: float = 0.6
     """How it fades towards the corner: less is flatter."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-Point = tuple[float, float, float]
+Number = float | int
+Point = tuple[Number, Number, Number]
 Values = Float[np.ndarray, " points"]
 
 _STEPS = 10
@@ -25,7 +26,7 @@ class _Solid:
     radii: Point
     end: Point | None = None
     """The radii of a capsule are those of its two ends; the third is not used."""
-    melt: float = 10.0
+    melt: Number = 10
     """Over how many millimetres it flows into what is there already."""
     carve: bool = False
     """Whether it is taken away instead of added."""
@@ -133,7 +134,7 @@ def _crossing(
     return crossing
 
 
-def _melted(first: Values, second: Values, melt: float) -> Values:
+def _melted(first: Values, second: Values, melt: Number) -> Values:
     overlap = np.maximum(1.5 * melt - np.abs(first - second), 0.0) / (1.5 * melt)
     melted: Values = np.minimum(first, second) - overlap**3 * melt * 0.25
     return melted
