@@ -49,7 +49,7 @@ def test_segments_hold_whole_sentences_and_never_part_of_an_annotation() -> None
     segments = split_text(text, 12, len)
     assert "".join(segments) == text
     assert tag in segments
-    assert segments[0] == "one, two."
+    assert segments[0] == "one, two. "
     assert split_text(text, 1000, len) == [text]
 
 
