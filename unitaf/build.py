@@ -6,7 +6,15 @@ libraries of an engine are imported only where it is chosen.
 
 from typing import assert_never
 
-from unitaf.config import FaceConfig, GenerateConfig, HibariConfig, StubConfig, TtsConfig
+from unitaf.config import (
+    FaceConfig,
+    FaceModelConfig,
+    GenerateConfig,
+    HibariConfig,
+    StubConfig,
+    TtsConfig,
+    VisemesConfig,
+)
 from unitaf.errors import ConfigError
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.script.lines import ScriptDefaults
@@ -36,14 +44,26 @@ def build_tts(config: TtsConfig) -> TextToSpeech:
 
 
 def build_face(config: FaceConfig) -> FaceAnimator:
-    """Return the face animator of a job."""
-    return VisemeAnimator(
-        strength=config.strength,
-        expression=config.expression,
-        gestures=config.gestures,
-        blinks_per_minute=config.blinks_per_minute,
-        variation=config.variation,
-    )
+    """Return the face animator of a job.
+
+    Raises:
+        ConfigError: If a checkpoint cannot be used.
+    """
+    match config:
+        case VisemesConfig():
+            return VisemeAnimator(
+                strength=config.strength,
+                expression=config.expression,
+                gestures=config.gestures,
+                blinks_per_minute=config.blinks_per_minute,
+                variation=config.variation,
+            )
+        case FaceModelConfig():
+            from unitaf.checkpoint import load_face_model
+
+            return load_face_model(config.checkpoint, config.device).animator(config.style)
+        case _:
+            assert_never(config)
 
 
 def build_script_defaults(config: GenerateConfig) -> ScriptDefaults:

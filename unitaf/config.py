@@ -7,16 +7,26 @@ sentence. Config stops at `unitaf.build`; classes take flat arguments.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from unitaf.errors import ConfigError
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Job = TypeVar("Job", bound=_Settings)
 
 
 class HibariConfig(_Settings):
@@ -46,6 +56,15 @@ class VisemesConfig(_Settings):
     )
 
 
+class FaceModelConfig(_Settings):
+    """A face model that `unitaf train` made: the engine's features to face channels."""
+
+    kind: Literal["model"]
+    checkpoint: str = Field(description="Its folder, or s3://bucket/prefix.")
+    style: str = Field("pivot", description="Whose style to move in: a speaker of the corpus.")
+    device: str = Field("cpu", description="cpu, cuda or cuda:1.")
+
+
 def _default_kind(kind: str) -> BeforeValidator:
     """Let settings stand without a kind: they are those of the default."""
     return BeforeValidator(
@@ -56,7 +75,9 @@ def _default_kind(kind: str) -> BeforeValidator:
 TtsConfig = Annotated[
     HibariConfig | StubConfig, Field(discriminator="kind"), _default_kind("hibari")
 ]
-FaceConfig = VisemesConfig
+FaceConfig = Annotated[
+    VisemesConfig | FaceModelConfig, Field(discriminator="kind"), _default_kind("visemes")
+]
 
 
 class ScriptConfig(_Settings):
@@ -109,15 +130,146 @@ class GenerateConfig(_Settings):
     store: str | None = Field(None, description="A folder or s3://bucket/prefix for the takes.")
 
 
+Part = Literal["adapter", "decoder", "head", "expression"]
+LossName = Literal["features", "coefficient", "vertex", "mouth_state", "decoupled", "residual"]
+
+
+class StageConfig(_Settings):
+    """A row of the training: what learns, from what, for how long."""
+
+    name: str = Field(pattern="^[a-z0-9_]+$", description="Its checkpoint's name too.")
+    reads: Literal["engine", "encoder"] = Field(
+        "engine", description="Whose features the decoder reads; the encoder's without adapter."
+    )
+    trains: tuple[Part, ...] = Field(min_length=1)
+    losses: dict[LossName, float] = Field(min_length=1, description="Each with its weight.")
+    steps: int = Field(ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    init_from: str | None = Field(
+        None, description="A checkpoint to begin from; empty: where the stage before ended."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if "features" in self.losses and self.reads == "encoder":
+            raise ValueError("the loss 'features' compares the adapter, so it reads the engine")
+        if ("residual" in self.losses) != ("expression" in self.trains):
+            raise ValueError("'expression' learns from the loss 'residual', and nothing else does")
+        return self
+
+
+DEFAULT_STAGES = (
+    StageConfig(
+        name="a2f",
+        reads="encoder",
+        trains=("decoder", "head"),
+        losses={"coefficient": 1.0, "mouth_state": 1e5},
+        steps=3000,
+    ),
+    StageConfig(name="align", trains=("adapter",), losses={"features": 1.0}, steps=2000),
+    StageConfig(
+        name="joint",
+        trains=("adapter", "decoder", "head"),
+        losses={"coefficient": 1.0, "mouth_state": 1e5},
+        steps=4000,
+    ),
+    StageConfig(name="expression", trains=("expression",), losses={"residual": 1.0}, steps=2000),
+)
+
+
+class NetworkConfig(_Settings):
+    """The sizes of the face model; features, channels and styles are the corpus's."""
+
+    adapter_blocks: int = Field(3, ge=2)
+    adapter_groups: int = Field(8, ge=1)
+    decoder_dim: int = Field(256, ge=1)
+    style_dim: int = Field(64, ge=1)
+    expression_dim: int = Field(128, ge=1)
+    expression_blocks: int = Field(3, ge=1)
+
+
+class OptimiserConfig(_Settings):
+    """AdamW, warmed up, then falling along half a cosine."""
+
+    clips: int = Field(16, ge=1, description="Clips a batch and worker.")
+    accumulation: int = Field(1, ge=1, description="Batches a step.")
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_steps: int = Field(50, ge=0)
+    final_learning_rate: float = Field(0.02, ge=0, le=1, description="As a share of the first.")
+    gradient_clip: float = Field(1.0, gt=0)
+    pivot_share: float = Field(0.1, ge=0, le=1, description="Clips that move in nobody's style.")
+
+
+class MouthWeightConfig(_Settings):
+    """The weight of a frame by its mouth's openness; its interval is found in the corpus."""
+
+    alpha: float = Field(3.0, ge=0)
+    gamma: float = Field(2.0, gt=0)
+    base: float = Field(0.1, ge=0, description="The weight of a half open mouth.")
+    coverage: float = Field(0.95, gt=0, lt=1)
+    decoupled_scale: float = Field(10.0, ge=0, description="Of the lips in the loss 'decoupled'.")
+
+
+class WorkersConfig(_Settings):
+    """Where the training runs."""
+
+    num_workers: int = Field(1, ge=1)
+    cpus_per_worker: float = Field(1.0, gt=0)
+    use_gpu: bool = Field(False, description="One a worker.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 on a GPU that has it, else float32."
+    )
+    sharding: Literal["none", "fsdp"] = Field("none", description="fsdp needs GPUs.")
+    max_failures: int = Field(3, ge=0, description="Workers lost before the run gives up.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.sharding == "fsdp" and not self.use_gpu:
+            raise ValueError("sharding 'fsdp' needs use_gpu: true")
+        return self
+
+
+class TrainConfig(_Settings):
+    """One job of ``unitaf train``."""
+
+    corpus: str = Field(description="What `unitaf prepare` made: a folder or s3://bucket/prefix.")
+    out: str = Field(description="Checkpoints, progress and report: a folder or s3://...")
+    seed: int = Field(0, ge=0, lt=2**31)
+    licence: str = Field("", description="Terms of the model; empty: the corpus's.")
+    network: NetworkConfig = NetworkConfig()
+    stages: tuple[StageConfig, ...] = Field(DEFAULT_STAGES, min_length=1)
+    optimiser: OptimiserConfig = OptimiserConfig()
+    mouth: MouthWeightConfig = MouthWeightConfig()
+    workers: WorkersConfig = WorkersConfig()
+    report_every_s: float = Field(2.0, ge=0.1)
+    checkpoint_every_s: float = Field(60.0, ge=0.1)
+    tensorboard: str | None = Field(None, description="A local folder for TensorBoard.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError("two stages have the same name")
+        return self
+
+
+def load_train_config(path: str | Path | None, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a training job file and apply overrides such as ``workers.num_workers=2``.
+
+    Raises:
+        ConfigError: If the file cannot be read, is not YAML, or a setting is unknown or wrong.
+    """
+    values = _overridden(path, overrides)
+    return _check_settings(TrainConfig, values, str(path) if path is not None else "--set")
+
+
 def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> GenerateConfig:
     """Read a job file and apply overrides such as ``output.fps=30``.
 
     Raises:
         ConfigError: If the file cannot be read, is not YAML, or a setting is unknown or wrong.
     """
-    values = _read_yaml(Path(path)) if path is not None else {}
-    for override in overrides:
-        _apply(values, override)
+    values = _overridden(path, overrides)
     return check_config(values, str(path) if path is not None else "--set")
 
 
@@ -127,15 +279,26 @@ def check_config(values: dict[str, Any], source: str) -> GenerateConfig:
     Raises:
         ConfigError: Naming the source, the first wrong key and what is allowed there.
     """
+    return _check_settings(GenerateConfig, values, source)
+
+
+def dump_config(config: GenerateConfig | TrainConfig) -> str:
+    """Write a job as YAML, every setting with its value."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _check_settings(kind: type[Job], values: dict[str, Any], source: str) -> Job:
     try:
-        return GenerateConfig.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_first_problem(error)}") from error
 
 
-def dump_config(config: GenerateConfig) -> str:
-    """Write a job as YAML, every setting with its value."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+def _overridden(path: str | Path | None, overrides: Sequence[str]) -> dict[str, Any]:
+    values = _read_yaml(Path(path)) if path is not None else {}
+    for override in overrides:
+        _apply(values, override)
+    return values
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.pipelines.tiny_training import CHANNELS, DESCRIBED, DIM
+from unitaf.build import build_face
+from unitaf.checkpoint import (
+    FaceModelDescription,
+    MouthInterval,
+    StageSummary,
+    build_face_model,
+    describe_checkpoint,
+    load_face_model,
+    write_face_model,
+)
+from unitaf.config import FaceModelConfig, load_config
+from unitaf.errors import ConfigError
+from unitaf.rigs.arkit import CHANNELS as CANONICAL
+from unitaf.storage import open_storage
+from unitaf.types import Speech, Utterance
+
+FULL = DESCRIBED.model_copy(
+    update={
+        "has_expression": True,
+        "mouth_interval": MouthInterval(low=0.01, high=0.03, alpha=3.0, gamma=2.0, base=0.1),
+        "stages": (StageSummary(name="joint", steps=7, clips=28, losses={"coefficient": 0.25}),),
+    }
+)
+
+
+def written(root: str) -> FaceModelDescription:
+    torch.manual_seed(0)
+    model = build_face_model(FULL)
+    torch.nn.init.normal_(model.head.weight, std=0.3)
+    return write_face_model(open_storage(root), "model", FULL, model.state_dict())
+
+
+def test_what_is_written_is_loaded(tmp_path: Path) -> None:
+    described = written(str(tmp_path))
+    loaded = load_face_model(str(tmp_path / "model"))
+    assert loaded.description == described
+    torch.manual_seed(0)
+    model = build_face_model(FULL)
+    torch.nn.init.normal_(model.head.weight, std=0.3)
+    for name, value in model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], value)
+
+
+def test_a_server_keeps_it_too(s3_store_uri: str) -> None:
+    described = written(s3_store_uri)
+    assert load_face_model(f"{s3_store_uri}/model").description == described
+
+
+def test_it_is_never_overwritten_and_completed_if_it_was_cut_off(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "weights.safetensors").write_bytes(b"half")
+    written(str(tmp_path))
+    load_face_model(str(folder))
+    with pytest.raises(ConfigError, match="exists already"):
+        written(str(tmp_path))
+
+
+def test_a_job_moves_faces_with_it(tmp_path: Path) -> None:
+    written(str(tmp_path))
+    config = load_config(None, ["face.kind=model", f"face.checkpoint={tmp_path / 'model'}"])
+    assert isinstance(config.face, FaceModelConfig)
+    speech = Speech(np.zeros(16000, np.float32), 16000, np.ones((80, DIM), np.float32), 80.0)
+    said = Utterance("a", "A.")
+    motions = {}
+    for style in ("pivot", "ben"):
+        animator = build_face(config.face.model_copy(update={"style": style}))
+        (motion,) = animator.animate([said], [speech], 24.0)
+        assert motion.curves.shape == (24, len(CANONICAL))
+        assert animator.licence == "CC0"
+        motions[animator.fingerprint] = motion.curves
+    first, second = motions.values()
+    assert not np.array_equal(first, second)
+    still = [i for i, name in enumerate(CANONICAL) if name not in CHANNELS]
+    assert not first[:, still].any()
+    with pytest.raises(ConfigError, match="no style 'eve'; there are ann, ben, pivot"):
+        build_face(config.face.model_copy(update={"style": "eve"}))
+
+
+def test_it_says_what_it_is(tmp_path: Path) -> None:
+    written(str(tmp_path))
+    text = describe_checkpoint(tmp_path / "model")
+    for part in ("engine/1", "encoder/1", "ann, ben, pivot", "CC0", "10.00 to 30.00 mm", "7 steps"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "message"),
+    [
+        ("weights.safetensors", b"none", "is damaged"),
+        ("checkpoint.json", b"{}", "features: Field required"),
+        ("checkpoint.json", None, "it has no checkpoint.json"),
+    ],
+)
+def test_damage_is_one_sentence(
+    tmp_path: Path, file: str, damage: bytes | None, message: str
+) -> None:
+    written(str(tmp_path))
+    path = tmp_path / "model" / file
+    path.unlink() if damage is None else path.write_bytes(damage)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_face_model(str(tmp_path / "model"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_description_of_another_network_is_refused(tmp_path: Path) -> None:
+    written(str(tmp_path))
+    path = tmp_path / "model" / "checkpoint.json"
+    values = json.loads(path.read_bytes())
+    values["styles"].append("cat")
+    path.write_text(json.dumps(values))
+    with pytest.raises(ConfigError, match="does not hold the network that it describes"):
+        load_face_model(str(tmp_path / "model"))

@@ -1,0 +1,111 @@
+"""What network a stage begins with, and how a stage is described: stages are rows of data."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from unitaf.checkpoint import (
+    FaceModelDescription,
+    StageSummary,
+    build_face_model,
+    load_face_model,
+)
+from unitaf.config import StageConfig
+from unitaf.errors import ConfigError
+from unitaf.face.model import FaceModel
+from unitaf.face.unitalker import differences
+
+STYLES = "decoder.styles.weight"
+
+
+def describe_stage(
+    described: FaceModelDescription, stages: Sequence[StageConfig], done: Sequence[StageSummary]
+) -> FaceModelDescription:
+    """Describe the network after some stages.
+
+    Args:
+        described: The network, without stages.
+        stages: All rows.
+        done: What the first of them did.
+    """
+    has_expression = described.has_expression or any(
+        "expression" in stage.trains for stage in stages[: len(done)]
+    )
+    return described.model_copy(update={"stages": tuple(done), "has_expression": has_expression})
+
+
+def begin_stage(
+    described: FaceModelDescription,
+    stages: Sequence[StageConfig],
+    index: int,
+    weights: Mapping[str, Tensor] | None,
+    is_resumed: bool,
+) -> FaceModel:
+    """Build the network that a stage begins with, or goes on with.
+
+    What no weights are given for is fresh, by torch's random state.
+
+    Args:
+        described: The network, without stages.
+        stages: All rows.
+        index: Which stage.
+        weights: What the stage before left, or this stage so far; None for a first stage.
+        is_resumed: Whether the weights are this stage's own.
+
+    Raises:
+        ConfigError: If the stage's ``init_from`` does not fit.
+    """
+    stage = stages[index]
+    has_expression = described.has_expression or any(
+        "expression" in row.trains for row in stages[: index + 1]
+    )
+    model = build_face_model(described.model_copy(update={"has_expression": has_expression}))
+    if stage.init_from is not None and not is_resumed:
+        weights = adopted_weights(stage.init_from, described, model)
+    if weights is not None:
+        fresh = {k: v for k, v in model.state_dict().items() if k.startswith("expression.")}
+        model.load_state_dict({**fresh, **weights})
+    return model
+
+
+def adopted_weights(
+    uri: str, described: FaceModelDescription, model: FaceModel
+) -> Mapping[str, Tensor]:
+    """Return another checkpoint's weights for this network.
+
+    A speaker whom both know keeps the style; any other begins with nobody's. A residual that this
+    network does not have yet stays behind: it was learnt on another mouth.
+
+    Args:
+        uri: The checkpoint of a face model.
+        described: This network.
+        model: The same, built.
+
+    Raises:
+        ConfigError: If the checkpoint has other features, channels or sizes.
+    """
+    other = load_face_model(uri)
+    for name in ("features", "encoder", "channels", "fps"):
+        ours, theirs = getattr(described, name), getattr(other.description, name)
+        if ours != theirs:
+            raise ConfigError(f"init_from {uri}: its {name} is {theirs}, but the corpus has {ours}")
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    state = {
+        key: value
+        for key, value in other.model.state_dict().items()
+        if key in expected or not key.startswith("expression.")
+    }
+    known = {name: row for row, name in enumerate(other.description.styles)}
+    pivot = len(known)
+    rows = [known.get(name, pivot) for name in described.styles] + [pivot]
+    state[STYLES] = state[STYLES][torch.tensor(rows)]
+    needed = {
+        key: shape
+        for key, shape in expected.items()
+        if key in state or not key.startswith("expression.")
+    }
+    problem = differences(needed, state)
+    if problem:
+        raise ConfigError(f"init_from {uri} has another network: {problem}")
+    return state
