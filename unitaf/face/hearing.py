@@ -188,12 +188,14 @@ def _lay_out(
     marks: Sequence[_Mark], is_quiet: Bool[np.ndarray, " hops"], duration_s: float
 ) -> tuple[Phone, ...]:
     """Give every mark its extent, and fill what is silent between them with pauses."""
+    if not marks:
+        return (Phone("", 0.0, duration_s),)
     begins = _begins(marks)
-    if not begins or begins[0] >= _PAUSE_S:
-        first = begins[0] if begins else duration_s
-        phones = [Phone("", 0.0, first)]
+    phones: list[Phone] = []
+    if begins[0] >= _PAUSE_S:
+        phones.append(Phone("", 0.0, begins[0]))
     else:
-        phones, begins[0] = [], 0.0
+        begins[0] = 0.0
     for mark, begin, following in zip(marks, begins, [*begins[1:], duration_s], strict=True):
         end = _end(mark, begin, following, is_quiet)
         phones.append(Phone(mark.label, begin, end))

@@ -244,9 +244,9 @@ def _act(
         try:
             motions = animator.animate(said, speeches, fps)
         except InputError as error:
-            bad = [pair[0] for pair in batch if pair[0].name == error.utterance_id]
-            report.rejected.append(Rejected(bad[0].path, error.reason))
-            batch = [pair for pair in batch if pair[0] is not bad[0]]
+            bad = next(r for r, _ in batch if r.name == error.utterance_id)
+            report.rejected.append(Rejected(bad.path, error.reason))
+            batch = [pair for pair in batch if pair[0] is not bad]
         else:
             return [
                 Take("", utterance, speech, motion, provenance)
