@@ -9,10 +9,11 @@ from torch import Tensor
 from tests.parity.golden import Case
 from tests.parity.indextts2_decoding_cases import read_rules, stored_noise
 from tests.parity.indextts2_frontend_cases import mono
-from tests.parity.indextts2_gpt_cases import ids_of, make_conditioner, make_gpt, numbered
+from tests.parity.indextts2_gpt_cases import ids_of, make_conditioner, make_gpt
 from tests.parity.indextts2_mel_cases import make_s2mel
 from tests.parity.indextts2_vocoder_cases import make_vocoder
 from tests.parity.indextts2_voice_cases import make_codec, make_speech_encoder, make_style_encoder
+from tests.parity.lines import check_stored, numbered
 from unitaf.tts.indextts2.conditioning import EmotionTable, scale_emotion
 from unitaf.tts.indextts2.frontend import (
     Waveform,
@@ -97,13 +98,13 @@ def run_end_to_end(case: Case) -> None:
     mels = make_mels(networks, voices, contents, noises, FlowSettings())
     waveforms = make_waveforms(networks, mels)
     for each, content, mel in zip(spoken, contents, mels, strict=True):
-        case.check(f"outputs/{each.name}/codes", torch.tensor(each.spoken.codes))
-        case.check(f"outputs/{each.name}/latents", each.spoken.latents)
-        case.check(f"intermediates/{each.name}/content", content)
-        case.check(f"outputs/{each.name}/mel", mel)
+        check_stored(case, f"outputs/{each.name}/codes", torch.tensor(each.spoken.codes))
+        check_stored(case, f"outputs/{each.name}/latents", each.spoken.latents)
+        check_stored(case, f"intermediates/{each.name}/content", content)
+        check_stored(case, f"outputs/{each.name}/mel", mel)
     for request in requests:
         own = [w for each, w in zip(spoken, waveforms, strict=True) if each.request is request]
-        case.check(f"outputs/{request.name}/pcm16", _joined(own))
+        check_stored(case, f"outputs/{request.name}/pcm16", _joined(own))
 
 
 class Named:
@@ -130,9 +131,9 @@ def _speak(case: Case, networks: Networks, requests: list[Request]) -> list[Name
     for each, result in zip(named, spoken, strict=True):
         each.spoken = result
         start = f"intermediates/{each.name}"
-        case.check(f"{start}/text_ids", torch.tensor(each.segment.text_ids))
-        case.check(f"{start}/cond_latents", each.segment.voice.speaker_latents)
-        case.check(f"{start}/emovec", each.segment.emotion)
+        check_stored(case, f"{start}/text_ids", torch.tensor(each.segment.text_ids))
+        check_stored(case, f"{start}/cond_latents", each.segment.voice.speaker_latents)
+        check_stored(case, f"{start}/emovec", each.segment.emotion)
     return named
 
 
@@ -159,10 +160,10 @@ def _check_clips(case: Case, networks: Networks, requests: list[Request]) -> Non
         features = networks.speech_encoder.read([heard])
         codes = networks.codec(features.values, features.lengths)[0]
         start = f"intermediates/{request.name}"
-        case.check(f"{start}/speaker_codes", codes)
-        case.check(f"{start}/style", request.voice.style)
-        case.check(f"{start}/prompt_mel", request.voice.mel)
-        case.check(f"{start}/prompt_content", request.voice.content)
+        check_stored(case, f"{start}/speaker_codes", codes)
+        check_stored(case, f"{start}/style", request.voice.style)
+        check_stored(case, f"{start}/prompt_mel", request.voice.mel)
+        check_stored(case, f"{start}/prompt_content", request.voice.content)
 
 
 def run_training_path(case: Case) -> None:
@@ -180,20 +181,20 @@ def run_training_path(case: Case) -> None:
     features = networks.s2mel.gpt_layer(latents)
     for row, line in enumerate(lines):
         count = int(heard.lengths[row])
-        case.check(f"outputs/{line}/codes", codes[row, :count])
-        case.check(f"outputs/{line}/latents", latents[row, :count])
-        case.check(f"outputs/{line}/audio_feature_every4th", features[row, :count, ::4])
-        case.check(f"intermediates/{line}/codes_valid_length", heard.valid[row])
-        case.check(f"intermediates/{line}/target_features", heard.values[row, :count])
+        check_stored(case, f"outputs/{line}/codes", codes[row, :count])
+        check_stored(case, f"outputs/{line}/latents", latents[row, :count])
+        check_stored(case, f"outputs/{line}/audio_feature_every4th", features[row, :count, ::4])
+        check_stored(case, f"intermediates/{line}/codes_valid_length", heard.valid[row])
+        check_stored(case, f"intermediates/{line}/target_features", heard.values[row, :count])
         fed = [[gpt.sizes.start_code, *known[row]]]
         alone = slice(row, row + 1)
         taught = teach(gpt, conditions[alone], texts[alone], fed)
         losses = teaching_losses(gpt, taught, texts[alone], known[alone])
-        case.check(f"outputs/{line}/text_loss", losses.text)
-        case.check(f"outputs/{line}/mel_loss", losses.codes)
+        check_stored(case, f"outputs/{line}/text_loss", losses.text)
+        check_stored(case, f"outputs/{line}/mel_loss", losses.codes)
         text_inputs, mel_inputs = _inputs(gpt, texts[row], known[row], len(texts[row]), count)
-        case.check(f"intermediates/{line}/text_inputs", torch.tensor(text_inputs))
-        case.check(f"intermediates/{line}/mel_inputs", torch.tensor(mel_inputs))
+        check_stored(case, f"intermediates/{line}/text_inputs", torch.tensor(text_inputs))
+        check_stored(case, f"intermediates/{line}/mel_inputs", torch.tensor(mel_inputs))
     _check_padded_batch(case, gpt, conditions, texts, known)
 
 
@@ -214,13 +215,17 @@ def _check_padded_batch(
     num_text = case.tensors["intermediates/padded_batch/text_inputs"].shape[1] - 2
     num_codes = case.tensors["intermediates/padded_batch/mel_inputs"].shape[1] - 2
     rows = [_inputs(gpt, t, c, num_text, num_codes) for t, c in zip(texts, codes, strict=True)]
-    case.check("intermediates/padded_batch/text_inputs", torch.tensor([row[0] for row in rows]))
-    case.check("intermediates/padded_batch/mel_inputs", torch.tensor([row[1] for row in rows]))
+    check_stored(
+        case, "intermediates/padded_batch/text_inputs", torch.tensor([row[0] for row in rows])
+    )
+    check_stored(
+        case, "intermediates/padded_batch/mel_inputs", torch.tensor([row[1] for row in rows])
+    )
     taught = teach(gpt, conditions, [row[0][1:-1] for row in rows], [row[1] for row in rows])
-    case.check("outputs/padded_batch/latents", taught.codes[:, :-2])
+    check_stored(case, "outputs/padded_batch/latents", taught.codes[:, :-2])
     losses = teaching_losses(gpt, taught, texts, codes)
-    case.check("outputs/padded_batch/text_loss", losses.text)
-    case.check("outputs/padded_batch/mel_loss", losses.codes)
+    check_stored(case, "outputs/padded_batch/text_loss", losses.text)
+    check_stored(case, "outputs/padded_batch/mel_loss", losses.codes)
 
 
 def _recording(case: Case, line: str, name: str) -> Waveform:
@@ -235,15 +240,15 @@ def _conditions(case: Case, networks: Networks, lines: list[str]) -> Tensor:
     for line, latent in zip(lines, latents, strict=True):
         rate, waveform = int(case.input(f"{line}/sample_rate")), mono(case, line, "target_pcm16")
         emotion = read_emotion(networks, waveform, rate)
-        case.check(f"intermediates/{line}/cond_latents", latent)
-        case.check(f"intermediates/{line}/emovec_audio", emotion)
+        check_stored(case, f"intermediates/{line}/cond_latents", latent)
+        check_stored(case, f"intermediates/{line}/emovec_audio", emotion)
         if f"inputs/{line}/emotion_vector" in case.tensors:
             fbank = style_fbank(_recording(case, line, "target_pcm16"))
             style = networks.style_encoder(fbank[None])[0]
-            case.check(f"intermediates/{line}/style", style)
+            check_stored(case, f"intermediates/{line}/style", style)
             strengths = scale_emotion(case.input(f"{line}/emotion_vector").tolist(), 1.0)
             emotion = networks.emotions.mix(strengths, style, emotion)
-        case.check(f"intermediates/{line}/emovec", emotion)
+        check_stored(case, f"intermediates/{line}/emovec", emotion)
         emotions.append(emotion)
     return join_conditions(networks.gpt, latents, torch.stack(emotions))
 

@@ -8,13 +8,8 @@ import torch
 from torch import Tensor
 
 from tests.parity.golden import Case
-from tests.parity.indextts2_gpt_cases import (
-    batches,
-    conditions_of,
-    ids_of,
-    make_gpt,
-    numbered,
-)
+from tests.parity.indextts2_gpt_cases import conditions_of, ids_of, make_gpt
+from tests.parity.lines import batches, numbered
 from unitaf.tts.indextts2.beam_search import BeamSearch
 from unitaf.tts.indextts2.decoding import SKIPPED_POSITION, decode, make_search
 from unitaf.tts.indextts2.gpt import SpeechGpt

@@ -1,15 +1,12 @@
 """Runs the IndexTTS2 cases of the GPT: conditioning, emotion, prompts, latents."""
 
-import re
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from tests.parity.golden import Case
+from tests.parity.lines import batches, inputs_of, lengths_of, load, numbered, outputs_of
 from unitaf.tts.indextts2.conditioning import (
     Conditioner,
     EmotionTable,
@@ -23,27 +20,6 @@ from unitaf.tts.indextts2.search import FAKE_PROMPT_CODE
 from unitaf.tts.indextts2.sizes import read_gpt_sizes
 from unitaf.tts.indextts2.teaching import code_latents, teach
 
-BATCHES = (1, 2, 16)
-
-
-def numbered(case: Case, pattern: str) -> list[str]:
-    """Return the lines of a case, ``L0``, ``L1`` ..., in order of their number."""
-    found = {m[1] for name in case.tensors if (m := re.match(rf"\w+/({pattern}\d+)/", name))}
-    return sorted(found, key=lambda line: int(re.sub(r"\D", "", line)))
-
-
-def batches(lines: list[str]) -> Iterator[list[str]]:
-    """Yield every line alone, then in shuffled batches."""
-    for size in BATCHES:
-        order = [lines[i] for i in np.random.RandomState(size).permutation(len(lines))]
-        yield from (order[start : start + size] for start in range(0, len(order), size))
-
-
-def load(module: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Load a module from a checkpoint that may hold other modules too."""
-    module.load_state_dict({key: weights[key] for key in module.state_dict()})
-    module.eval()
-
 
 def make_gpt(case: Case) -> SpeechGpt:
     gpt = SpeechGpt(read_gpt_sizes(case.json["config"].get("gpt", case.json["config"])))
@@ -55,36 +31,6 @@ def make_conditioner(case: Case, config: dict[str, object]) -> Conditioner:
     conditioner = Conditioner(read_gpt_sizes(config))
     load(conditioner, case.weights("gpt"))
     return conditioner
-
-
-def lengths_of(rows: list[Tensor]) -> Tensor:
-    return torch.tensor([len(row) for row in rows])
-
-
-@contextmanager
-def outputs_of(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
-    """Collect what modules give, by name."""
-    found: dict[str, Tensor] = {}
-    with ExitStack() as stack:
-        for name, module in modules.items():
-            hook = module.register_forward_hook(
-                lambda _module, _inputs, output, name=name: found.update({name: output})
-            )
-            stack.callback(hook.remove)
-        yield found
-
-
-@contextmanager
-def inputs_of(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
-    """Collect the first argument of modules, by name."""
-    found: dict[str, Tensor] = {}
-    with ExitStack() as stack:
-        for name, module in modules.items():
-            hook = module.register_forward_pre_hook(
-                lambda _module, inputs, name=name: found.update({name: inputs[0]})
-            )
-            stack.callback(hook.remove)
-        yield found
 
 
 def _inside(branch: str, conformer: nn.Module, perceiver: nn.Module) -> dict[str, nn.Module]:

@@ -5,8 +5,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tests.parity.golden import Case
-from tests.parity.indextts2_gpt_cases import (
+from tests.parity.lines import (
     batches,
+    check_stored,
     inputs_of,
     lengths_of,
     load,
@@ -34,13 +35,13 @@ def make_s2mel(case: Case, source: str = "s2mel") -> SemanticToMel:
 def run_nearest_index(case: Case) -> None:
     lengths = case.input("lengths").long()
     frames = torch.tensor([target_frames(length) for length in lengths.tolist()])
-    case.check("outputs/target_frames", frames)
+    check_stored(case, "outputs/target_frames", frames)
     index = nearest_index(lengths, frames)
     places = torch.arange(index.shape[1])
     exact = places * lengths[:, None] // frames.clamp(min=1)[:, None]
     row, place = torch.where((index != exact) & (places < frames[:, None]))
     found = torch.stack([lengths[row], frames[row], place, index[row, place]], dim=1)
-    case.check("outputs/exceptions", found)
+    check_stored(case, "outputs/exceptions", found)
 
 
 def run_length_regulator(case: Case) -> None:
@@ -54,17 +55,19 @@ def run_length_regulator(case: Case) -> None:
         content = s2mel.length_regulator(vectors, lengths_of(codes), frames)
         index = nearest_index(lengths_of(codes), frames)
         for row, line in enumerate(lines):
-            case.check(f"intermediates/{line}/target_frames", frames[row])
-            case.check(f"intermediates/{line}/source_index", index[row, : frames[row]])
-            case.check(f"outputs/{line}/content", content[row, : frames[row]])
+            check_stored(case, f"intermediates/{line}/target_frames", frames[row])
+            check_stored(case, f"intermediates/{line}/source_index", index[row, : frames[row]])
+            check_stored(case, f"outputs/{line}/content", content[row, : frames[row]])
             if f"outputs/{line}/gpt_layer" in case.tensors:
-                case.check(f"outputs/{line}/gpt_layer", features[row, : len(codes[row])])
+                check_stored(case, f"outputs/{line}/gpt_layer", features[row, : len(codes[row])])
     for line in numbered(case, "ref"):
         vectors = case.input(f"{line}/quantised")[None]
         frames = case.input(f"{line}/mel_frames")[None]
         lengths = torch.tensor([vectors.shape[1]])
-        case.check(f"intermediates/{line}/source_index", nearest_index(lengths, frames)[0])
-        case.check(f"outputs/{line}/content", s2mel.length_regulator(vectors, lengths, frames)[0])
+        check_stored(case, f"intermediates/{line}/source_index", nearest_index(lengths, frames)[0])
+        check_stored(
+            case, f"outputs/{line}/content", s2mel.length_regulator(vectors, lengths, frames)[0]
+        )
 
 
 def flow_input(case: Case, prefix: str) -> FlowInput:
@@ -74,11 +77,11 @@ def flow_input(case: Case, prefix: str) -> FlowInput:
 
 def run_flow(case: Case) -> None:
     flow = make_s2mel(case).cfm
-    case.check("intermediates/t25", torch.linspace(0.0, 1.0, 26)[:25])
+    check_stored(case, "intermediates/t25", torch.linspace(0.0, 1.0, 26)[:25])
     for lines in batches(numbered(case, "L")):
         inputs = [flow_input(case, f"{line}/") for line in lines]
         for line, given, mel in zip(lines, inputs, flow(inputs), strict=True):
-            case.check(f"outputs/{line}/mel", mel)
+            check_stored(case, f"outputs/{line}/mel", mel)
             _check_full(case, f"outputs/{line}/mel_full", given, mel)
 
 
@@ -115,14 +118,14 @@ def run_flow_steps(case: Case) -> None:
         hook = estimator.register_forward_hook(keep)
         mel = flow([given], num_steps=3)[0]
         hook.remove()
-    case.check("outputs/mel", mel)
+    check_stored(case, "outputs/mel", mel)
     _check_full(case, "outputs/mel_full", given, mel)
     times = torch.linspace(0.0, 1.0, 4)
     for step, (state, (told, untold)) in enumerate(zip(states, velocities, strict=True)):
-        case.check(f"intermediates/step{step}/x", state)
-        case.check(f"intermediates/step{step}/v_cond", told)
-        case.check(f"intermediates/step{step}/v_uncond", untold)
-        case.check(f"intermediates/step{step}/t", times[step].expand(2))
+        check_stored(case, f"intermediates/step{step}/x", state)
+        check_stored(case, f"intermediates/step{step}/v_cond", told)
+        check_stored(case, f"intermediates/step{step}/v_uncond", untold)
+        check_stored(case, f"intermediates/step{step}/t", times[step].expand(2))
     for name in case.names("intermediates/step0_inside/"):
         kind, rows = name.split("/")[-1], len(case.tensors[name])
         value = (
@@ -134,11 +137,11 @@ def run_flow_steps(case: Case) -> None:
 def run_full_size(case: Case) -> None:
     s2mel = make_s2mel(case, "")
     features = s2mel.gpt_layer(case.input("latents"))
-    case.check("outputs/gpt_layer", features)
+    check_stored(case, "outputs/gpt_layer", features)
     vectors = (case.input("code_vectors") + features)[None]
     lengths = torch.tensor([vectors.shape[1]])
     frames = torch.tensor([target_frames(vectors.shape[1])])
-    case.check("outputs/content", s2mel.length_regulator(vectors, lengths, frames)[0])
+    check_stored(case, "outputs/content", s2mel.length_regulator(vectors, lengths, frames)[0])
     estimator = s2mel.cfm.estimator
     around = estimator.surroundings(
         case.input("prompt_x")[None],
@@ -147,7 +150,7 @@ def run_full_size(case: Case) -> None:
         torch.tensor([case.input("x").shape[1]]),
     )
     schedule = estimator.schedule(case.input("t"))
-    case.check("outputs/velocity", estimator(case.input("x")[None], around, schedule, 0)[0])
+    check_stored(case, "outputs/velocity", estimator(case.input("x")[None], around, schedule, 0)[0])
 
 
 RUNNERS = {

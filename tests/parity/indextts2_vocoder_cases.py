@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.parity.golden import Case
-from tests.parity.indextts2_gpt_cases import batches, load, numbered, outputs_of
+from tests.parity.lines import batches, load, numbered, outputs_of
 from unitaf.tts.indextts2.bigvgan import Ends, FilteredActivation, Vocoder, lowpass_taps
 from unitaf.tts.indextts2.sizes import read_vocoder_sizes
 from unitaf.tts.indextts2.weight_norm import fold_weight_norm

@@ -4,7 +4,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from tests.parity.golden import Case
-from tests.parity.indextts2_gpt_cases import batches, lengths_of, load, numbered, outputs_of
+from tests.parity.lines import batches, lengths_of, load, numbered, outputs_of
 from unitaf.tts.indextts2.campplus import StyleEncoder
 from unitaf.tts.indextts2.codec import SemanticCodec
 from unitaf.tts.indextts2.sizes import SpeechEncoderSizes, StyleSizes, read_codec_sizes

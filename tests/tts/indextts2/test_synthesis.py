@@ -1,3 +1,6 @@
+from copy import deepcopy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +89,27 @@ def test_features_come_from_the_states_of_decoding_where_these_are_the_latents(
         assert each.latents.shape == (len(each.codes), tiny.GPT.width)
         expected = tiny.networks().s2mel.gpt_layer(each.latents)
         torch.testing.assert_close(each.features, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_networks_may_have_types_of_their_own(voices: list[Voice]) -> None:
+    networks = tiny.networks()
+    mixed = replace(
+        networks,
+        gpt=deepcopy(networks.gpt).bfloat16(),
+        s2mel=deepcopy(networks.s2mel).bfloat16(),
+    )
+    voice = read_voice(mixed, clip(0.5, 3), 24000)
+    batch = [replace(segment, voice=voice) for segment in segments(voices)]
+    noise = SeededNoise(SEEDS, torch.device("cpu"))
+    spoken = speak(mixed, batch, noise, RULES)
+    contents = make_content(mixed, spoken)
+    noises = [normal_noise(0, (80, len(voice.content) + len(content))) for content in contents]
+    settings = FlowSettings(num_steps=2)
+    mels = make_mels(mixed, [voice] * len(batch), contents, noises, settings)
+    for each, waveform in zip(spoken, make_waveforms(mixed, mels), strict=True):
+        assert each.features.dtype == torch.bfloat16
+        assert waveform.dtype == torch.float32
+        assert waveform.isfinite().all()
 
 
 def test_a_voice_is_as_long_as_its_clip(voices: list[Voice]) -> None:

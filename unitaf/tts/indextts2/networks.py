@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
 
 from unitaf.tts.indextts2.bigvgan import Vocoder
 from unitaf.tts.indextts2.campplus import StyleEncoder
@@ -30,3 +31,8 @@ class Networks:
     def device(self) -> torch.device:
         """Where all of them are."""
         return self.emotions.styles.device
+
+
+def in_type_of(value: Tensor, module: nn.Module) -> Tensor:
+    """Return a tensor in the type of a network's weights: each network may have its own."""
+    return value.to(next(module.parameters()).dtype)

@@ -97,11 +97,12 @@ class LineNorm(nn.Module):
     def forward(
         self, signal: Float[Tensor, "batch dim frames"], mask: Bool[Tensor, "batch 1 frames"]
     ) -> Float[Tensor, "batch dim frames"]:
-        """Normalise by the statistics of the frames that the mask holds."""
+        """Normalise by the statistics, in single precision, of the frames that the mask holds."""
+        exact = signal.float()
         count = mask.sum(dim=2, keepdim=True) * signal.shape[1]
-        centred = (signal - (signal * mask).sum(dim=(1, 2), keepdim=True) / count) * mask
+        centred = (exact - (exact * mask).sum(dim=(1, 2), keepdim=True) / count) * mask
         variance = centred.square().sum(dim=(1, 2), keepdim=True) / count
-        normed = centred * torch.rsqrt(variance + _EPS)
+        normed = (centred * torch.rsqrt(variance + _EPS)).to(signal.dtype)
         return normed * self.weight[:, None] + self.bias[:, None]
 
 

@@ -18,7 +18,7 @@ from unitaf.tts.indextts2.decoding import (
     decode,
     make_search,
 )
-from unitaf.tts.indextts2.networks import Networks
+from unitaf.tts.indextts2.networks import Networks, in_type_of
 from unitaf.tts.indextts2.prompt import generation_prompts, join_conditions
 from unitaf.tts.indextts2.s2mel import target_frames
 from unitaf.tts.indextts2.search import Noise, Rules
@@ -66,23 +66,21 @@ def speak(
         second_position: See `decoding`.
     """
     gpt = networks.gpt
-    conditions = join_conditions(
-        gpt,
-        torch.stack([segment.voice.speaker_latents for segment in segments]),
-        torch.stack([segment.emotion for segment in segments]),
-    )
+    latents = torch.stack([segment.voice.speaker_latents for segment in segments])
+    emotions = torch.stack([segment.emotion for segment in segments])
+    conditions = join_conditions(gpt, in_type_of(latents, gpt), in_type_of(emotions, gpt))
     texts = [segment.text_ids for segment in segments]
     limits = torch.tensor([segment.max_codes for segment in segments], device=networks.device)
     search = make_search(gpt.sizes, rules, limits, noise)
     decoded = decode(gpt, generation_prompts(gpt, conditions, texts), search, second_position)
     codes = [path.codes for path in decoded.paths]
-    latents = decoded.states
-    if latents is None:
-        latents = code_latents(gpt, conditions, texts, codes)
-    features = networks.s2mel.gpt_layer(latents)
+    states = decoded.states
+    if states is None:
+        states = code_latents(gpt, conditions, texts, codes)
+    features = networks.s2mel.gpt_layer(in_type_of(states, networks.s2mel))
     return [
-        Spoken(path.codes, latent[: len(path.codes)], feature[: len(path.codes)], path.is_stopped)
-        for path, latent, feature in zip(decoded.paths, latents, features, strict=True)
+        Spoken(path.codes, state[: len(path.codes)], feature[: len(path.codes)], path.is_stopped)
+        for path, state, feature in zip(decoded.paths, states, features, strict=True)
     ]
 
 
@@ -94,7 +92,7 @@ def make_content(networks: Networks, spoken: Sequence[Spoken]) -> list[Float[Ten
     vectors = [
         networks.codec.vectors(lengths.new_tensor(each.codes)) + each.features for each in spoken
     ]
-    padded = pad_sequence(vectors, batch_first=True)
+    padded = in_type_of(pad_sequence(vectors, batch_first=True), networks.s2mel)
     content = networks.s2mel.length_regulator(padded, lengths, frames)
     return [row[: int(count)] for row, count in zip(content, frames, strict=True)]
 
@@ -139,6 +137,6 @@ def make_waveforms(
     """Make the waveforms of segments at 22.05 kHz, 256 samples a mel frame."""
     lengths = torch.tensor([mel.shape[1] for mel in mels], device=networks.device)
     padded = pad_sequence([mel.T for mel in mels], batch_first=True).transpose(1, 2)
-    waveforms = networks.vocoder(padded, lengths)
+    waveforms = networks.vocoder(in_type_of(padded, networks.vocoder), lengths)
     hop = networks.vocoder.hop
     return [wave[: hop * int(count)] for wave, count in zip(waveforms, lengths, strict=True)]

@@ -17,7 +17,7 @@ from unitaf.tts.indextts2.frontend import (
     speaker_audio,
     style_fbank,
 )
-from unitaf.tts.indextts2.networks import Networks
+from unitaf.tts.indextts2.networks import Networks, in_type_of
 from unitaf.types import Emotion
 
 
@@ -42,9 +42,9 @@ def read_voice(networks: Networks, waveform: Waveform, sample_rate: int) -> Voic
     heard = networks.speech_encoder.read([clip.at_speech_rate])
     mel = log_mel(clip.at_mel_rate).to(heard.values)
     codes = networks.codec(heard.values, heard.lengths)
-    content = networks.s2mel.length_regulator(
-        networks.codec.vectors(codes), heard.lengths, heard.lengths.new_tensor([mel.shape[1]])
-    )
+    vectors = in_type_of(networks.codec.vectors(codes), networks.s2mel)
+    frames = heard.lengths.new_tensor([mel.shape[1]])
+    content = networks.s2mel.length_regulator(vectors, heard.lengths, frames)
     fbank = style_fbank(clip.at_speech_rate).to(heard.values)
     return Voice(
         speaker_latents=networks.conditioner.speaker_latents(heard.values, heard.lengths)[0],
