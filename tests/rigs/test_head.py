@@ -249,6 +249,7 @@ def test_what_does_not_belong_to_the_face_stands_still(rig: BlendshapeRig) -> No
             points = np.unique(rig.triangles[part.start : part.stop])
             assert not rig.deltas[:, points].any(), part.name
     assert not rig.deltas[:, rig.neutral[:, 2] < -0.03].any()
+    assert not rig.deltas[:, rig.neutral[:, 1] < -0.135].any()
 
 
 def test_faces_look_outwards(rig: BlendshapeRig) -> None:

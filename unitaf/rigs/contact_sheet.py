@@ -1,4 +1,4 @@
-"""A picture of a rig's every shape, to judge them by eye.
+"""A rig's every shape, to judge them by eye: as one picture, or one after another as a motion.
 
 Conventions: a row holds four shapes, each at full strength from the front and in three-quarter view
 from the character's left. mouthClose is shown on an open jaw, where it has a meaning.
@@ -15,14 +15,28 @@ from PIL import Image, ImageDraw
 from unitaf.rigs.arkit import column_indices
 from unitaf.rigs.blendshape import BlendshapeRig
 from unitaf.rigs.render import Camera, render
+from unitaf.types import FaceMotion
 
 _GREY = (0.5, 0.47, 0.44)
 _THREE_QUARTER_DEG = 38.0
 _SHAPES_A_ROW = 4
-_MARGIN = 1.1
+_MARGIN = 1.5
 _MOVES = 3e-3
 """A point that some shape moves further than this many metres belongs to the face."""
 _NEEDS = {"mouthClose": {"jawOpen": 1.0}}
+
+
+def shape_tour(rig: BlendshapeRig, frames_per_shape: int = 30) -> FaceMotion:
+    """Return a motion of 30 frames a second that comes and goes through every shape of a rig."""
+    rise = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(frames_per_shape) / frames_per_shape)
+    curves = np.kron(np.eye(len(rig.channels)), rise[:, None]).astype(np.float32)
+    for channel, needs in _NEEDS.items():
+        if {channel, *needs} <= set(rig.channels):
+            for other, weight in needs.items():
+                curves[:, rig.channels.index(other)] += (
+                    weight * curves[:, rig.channels.index(channel)]
+                )
+    return FaceMotion(curves, rig.channels, 30.0)
 
 
 def picture(
@@ -51,9 +65,9 @@ def picture(
 
 
 def face_camera(rig: BlendshapeRig) -> Camera:
-    """Return a camera that sees all that the rig's shapes move, from the front."""
+    """Return a camera that sees what the rig's shapes move, from the front."""
     moving = rig.neutral[(np.abs(rig.deltas) > _MOVES).any(axis=(0, 2))]
-    low, high = moving.min(axis=0), moving.max(axis=0)
+    low, high = np.percentile(moving, (5.0, 95.0), axis=0)
     x, y, z = ((low + high) / 2.0).tolist()
     return Camera(centre=(x, y, z), height=float((high - low)[:2].max()) * _MARGIN)
 

@@ -75,6 +75,8 @@ m36 m46 m47 m37 | m37 m47 m48 m38 | m43 g3 g4 m44 | m44 g4 g5 m45 | m45 g5 g6 m4
 m46 g6 g7 m47 | m47 g7 g8 m48 | g3 s5 s6 g4 | g4 s6 s7 g5 | g5 s7 s8 g6 | g6 s8 s9 g7
 g7 s9 s10 g8
 """
+"""Corners of the faces, clockwise from outside. Besides the names above: e21 is point 1 (of 0 to b)
+of eye ring 2, m43 is point 3 of mouth ring 4, and q0 to q3 lie in the nostril."""
 
 _SEAM = (
     "h0", "h1", "h2", "h3", "h4", "h5", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10",

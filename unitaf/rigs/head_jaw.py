@@ -71,6 +71,7 @@ def jaw_weight(skin: Skin) -> Values:
     y, z = skin.points[:, 1], skin.points[:, 2]
     below = np.degrees(np.arctan2(y, np.maximum(z - _JOINT_Z, 1e-3)))
     face = smoothstep(-19.0, -42.0, below) * smoothstep(2.0, 60.0, z)
+    face *= smoothstep(-132.0, -92.0, y)
     side = np.where(skin.mouth_side > 0, -_CORNER_WEIGHT, 1.0 - _CORNER_WEIGHT)
     lip = _CORNER_WEIGHT + side * np.abs(skin.mouth_side) * _parting(skin.mouth_along)
     lip += (0.5 - lip) * smoothstep(-1.8, -3.0, skin.mouth_ring)

@@ -36,43 +36,19 @@ def subdivide(cage: Cage) -> Cage:
     centre = _mean_by(cage.points[cage.corners], face, num_faces)
     middle = cage.points[edges].mean(axis=1)
     joined = 0.5 * (middle + _mean_by(centre[face], edge, num_edges))
-    points = [
-        _smoothed(cage, centre[face], edges, is_open),
-        np.where(is_open[:, None], middle, joined),
-        centre,
-    ]
-    marks = [
-        cage.marks,
-        cage.marks[edges].mean(axis=1),
-        _mean_by(cage.marks[cage.corners], face, num_faces),
-    ]
-    edge_keys = edges[:, 0] * num_points + edges[:, 1]
-    mirrored = np.sort(cage.point_mirror[edges], axis=1)
-    edge_mirror = np.searchsorted(edge_keys, mirrored[:, 0] * num_points + mirrored[:, 1])
-    last = np.cumsum(cage.sizes) - 1
+    moved = _smoothed(cage, centre[face], edges, is_open)
+    marks = _mean_by(cage.marks[cage.corners], face, num_faces)
     before = np.arange(len(face)) - 1
+    last = np.cumsum(cage.sizes) - 1
     before[last - cage.sizes + 1] = last
-    quads = np.stack(
-        [
-            cage.corners,
-            num_points + edge,
-            num_points + num_edges + face,
-            num_points + edge[before],
-        ],
-        axis=1,
-    )
+    on_edge, in_face = num_points + edge, num_points + num_edges + face
+    quads = np.stack([cage.corners, on_edge, in_face, on_edge[before]], axis=1)
     return Cage(
-        points=np.concatenate(points),
-        marks=np.concatenate(marks),
+        points=np.concatenate([moved, np.where(is_open[:, None], middle, joined), centre]),
+        marks=np.concatenate([cage.marks, cage.marks[edges].mean(axis=1), marks]),
         corners=quads.ravel(),
         sizes=np.full(len(quads), 4),
-        point_mirror=np.concatenate(
-            [
-                cage.point_mirror,
-                num_points + edge_mirror,
-                num_points + num_edges + cage.face_mirror,
-            ]
-        ),
+        point_mirror=_point_mirror(cage, edges),
         face_mirror=_corner_mirror(cage, face),
     )
 
@@ -88,6 +64,16 @@ def _edges(
     keys = ends[:, 0] * len(cage.points) + ends[:, 1]
     unique, edge = np.unique(keys, return_inverse=True)
     return np.stack(np.divmod(unique, len(cage.points)), axis=1), edge
+
+
+def _point_mirror(cage: Cage, edges: Int64[np.ndarray, "edges 2"]) -> Int64[np.ndarray, " points"]:
+    """Return the mirror image of every old point, edge and face, in the order of the new points."""
+    num_points = len(cage.points)
+    ends = np.sort(cage.point_mirror[edges], axis=1)
+    keys, mirrored = edges @ [num_points, 1], ends @ [num_points, 1]
+    edge_mirror = num_points + np.searchsorted(keys, mirrored)
+    face_mirror = num_points + len(edges) + cage.face_mirror
+    return np.concatenate([cage.point_mirror, edge_mirror, face_mirror])
 
 
 def _corner_mirror(
