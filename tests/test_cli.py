@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from tests.face.tiny_unitalker import babble
+from tests.test_checkpoint import tiny_checkpoint
+from unitaf.audio import encode_audio
 from unitaf.cli import app, main
 
 COMMANDS = {
@@ -16,6 +19,10 @@ COMMANDS = {
     "export": {"store", "directory", "format_", "name"},
     "gc": {"store", "older_than_hours", "dry_run"},
     "voices": set(),
+    "animate": {"audio", "directory", "checkpoint", "style", "fps", "format_", "rig"},
+    "head": {"directory"},
+    "checkpoint convert": {"file", "out", "release", "set_order"},
+    "checkpoint show": {"folder"},
 }
 
 
@@ -34,8 +41,11 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
 
 
 def test_commands_and_their_options_are_these():
-    group = typer.main.get_command(app)
-    found = {name: {p.name for p in command.params} for name, command in group.commands.items()}
+    found = {}
+    for name, command in typer.main.get_command(app).commands.items():
+        inner = getattr(command, "commands", None)
+        named = {name: command} if inner is None else {f"{name} {n}": c for n, c in inner.items()}
+        found |= {words: {p.name for p in each.params} for words, each in named.items()}
     assert found == COMMANDS
 
 
@@ -54,6 +64,15 @@ def test_commands_and_their_options_are_these():
         (["status", "nowhere"], "nowhere is no store"),
         (["show", "nowhere", "a"], "nowhere has no catalog"),
         (["export", "nowhere", "out", "--format", "mp7"], "unknown format mp7"),
+        (["animate", "nowhere.wav", "out"], "there is no recording nowhere.wav"),
+        (["animate", "{script}", "out", "--fps", "0"], "fps must be above 0"),
+        (["animate", "{script}", "out", "--format", "mp7"], "unknown format mp7"),
+        (["animate", "{script}", "out", "--style", "D6"], "say which with --checkpoint"),
+        (["animate", "{script}", "out", "--checkpoint", "gone"], "gone is not a checkpoint"),
+        (["animate", "{script}", "out", "--checkpoint", "{script}"], "lines.csv was refused"),
+        (["checkpoint", "convert", "gone.pt", "out"], "gone.pt does not exist"),
+        (["checkpoint", "convert", "{script}", "out"], "lines.csv was refused"),
+        (["checkpoint", "show", "."], "is not a checkpoint: it has no checkpoint.json"),
     ],
 )
 def test_a_wrong_word_is_one_sentence_and_exit_2(
@@ -122,6 +141,34 @@ def test_from_script_to_files(
     assert run(monkeypatch, "gc", store, "--older-than-hours", "0") == 0
     assert "1 objects" in capsys.readouterr().out
     assert run(monkeypatch, "show", store, "a") == 0
+
+
+def test_from_recordings_to_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    said, out = tmp_path / "said", tmp_path / "out"
+    (said / "scene").mkdir(parents=True)
+    sound = babble(8_000)
+    (said / "scene" / "a.wav").write_bytes(encode_audio(sound, 16_000, "wav"))
+    (said / "b.flac").write_bytes(encode_audio(sound, 16_000, "flac"))
+    (said / "c.wav").write_text("not a sound")
+    assert run(monkeypatch, "animate", said / "b.flac", said / "scene", out, "--fps", 24) == 0
+    assert "2 of 2 recordings, 1.0 s of audio, 2 files" in capsys.readouterr().out
+    assert sorted(path.name for path in out.iterdir()) == ["a.csv", "b.csv"]
+    assert len((out / "a.csv").read_text().splitlines()) == 1 + 12
+
+    checkpoint = tiny_checkpoint(tmp_path / "tiny")
+    words = ["--checkpoint", checkpoint, "--style", "D6/3", "--format", "npz, json"]
+    assert run(monkeypatch, "animate", said, out, *words) == 1
+    shown = capsys.readouterr()
+    assert "c.wav: not an audio file" in shown.err
+    assert "1 of 3 recordings could not be animated" in shown.err
+    assert "style=3; licence: none" in shown.out
+    files = sorted(str(path.relative_to(out)) for path in out.rglob("*.npz"))
+    assert files == ["b.npz", "scene/a.npz"]
+
+    assert run(monkeypatch, "checkpoint", "show", checkpoint) == 0
+    assert "D6: inhouse_blendshape_weight, 51 curves" in capsys.readouterr().out
 
 
 def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

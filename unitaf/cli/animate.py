@@ -70,14 +70,15 @@ def _animator(checkpoint: Path | None, style: str | None) -> "FaceAnimator":
         return HeardVisemes(PhoneRecognizer(), VisemeAnimator())
     from unitaf.checkpoint import load_unitalker
 
+    loaded = load_unitalker(checkpoint)
+    animator = loaded.animator() if style is None else loaded.animator(style)
     if checkpoint.is_file():
         print(
-            f"unitaf: {checkpoint} is converted as it is read; 'unitaf checkpoint convert' saves"
-            " that time",
+            f"unitaf: {checkpoint} was converted as it was read; 'unitaf checkpoint convert' once"
+            " saves that time",
             file=sys.stderr,
         )
-    loaded = load_unitalker(checkpoint)
-    return loaded.animator() if style is None else loaded.animator(style)
+    return animator
 
 
 @contextmanager
