@@ -1,78 +1,38 @@
 """A script becomes takes in a store: plan, make on Ray, write the catalog.
 
-One row of the data set is one shard. Actors hold the engine and the animator together, read their
-lines from the plan in the store and write their own files; only a small record comes back.
+Workers hold the engine and the animator together, read their lines from the plan in the store and
+write their own files; only a small record comes back.
 """
 
-import logging
-import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime
-from functools import cached_property
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from uuid import uuid4
-
-import pyarrow as pa
-import ray
-import ray.data
 
 from unitaf.build import build_face, build_tts
 from unitaf.config import GenerateConfig, dump_config
-from unitaf.errors import BackendError, BackendUnavailable, ConfigError, StorageError, UnitafError
+from unitaf.errors import StorageError
 from unitaf.pipelines.catalog import write_catalog, write_rejects
+from unitaf.pipelines.cluster import Pool
 from unitaf.pipelines.ledger import Counts
 from unitaf.pipelines.making import ShardMaker, ShardRecord
 from unitaf.pipelines.planning import Job, Work, open_job, plan_work
 from unitaf.pipelines.progress import OnProgress, Recorder, Report
+from unitaf.pipelines.runs import new_run_folder
 from unitaf.pipelines.shards import PlannedShard
 from unitaf.storage import Storage, check_storage, open_storage
 
-_ERRORS = {
-    error.__name__: error for error in (BackendError, BackendUnavailable, StorageError, ConfigError)
-}
 
-
-class ShardActor:
-    """Makes shards in a Ray worker.
+def build_work(config: GenerateConfig, storage: Storage) -> Callable[[PlannedShard], ShardRecord]:
+    """Return the function that makes a shard; called in the worker.
 
     Args:
         config: The job.
         storage: The store; opened again in the worker.
     """
-
-    def __init__(self, config: GenerateConfig, storage: Storage) -> None:
-        self._config = config
-        self._storage = storage
-
-    @cached_property
-    def _maker(self) -> ShardMaker:
-        tts, face = build_tts(self._config.tts), build_face(self._config.face)
-        return ShardMaker(self._storage, tts, face, self._config.output)
-
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """Make the shards of a batch; an error of ours goes back as a value, not as Ray's."""
-        rows = []
-        for row in batch.to_pylist():
-            try:
-                record = self._maker.make(PlannedShard(**row))
-                outcome = {"error": "", "message": "", **asdict(record)}
-            except UnitafError as error:
-                outcome = {"error": type(error).__name__, "message": str(error)}
-            rows.append(outcome)
-        return pa.Table.from_pylist(rows, schema=_OUTCOME)
-
-
-_OUTCOME = pa.schema(
-    [("error", pa.string()), ("message", pa.string())]
-    + [
-        (name, {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}[kind])
-        for name, kind in ShardRecord.__annotations__.items()
-    ]
-)
+    tts, face = build_tts(config.tts), build_face(config.face)
+    return ShardMaker(storage, tts, face, config.output).make
 
 
 def generate(
@@ -129,7 +89,7 @@ class Run:
     """
 
     def __init__(self, storage: Storage, script: str, counts: Counts) -> None:
-        self.folder = f"runs/{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
+        self.folder = new_run_folder()
         self._storage = storage
         self._script = script
         self._counts = counts
@@ -191,62 +151,10 @@ class Run:
 
 def _make(work: Work, config: GenerateConfig, storage: Storage, recorder: Recorder) -> int:
     """See every pending shard committed; return how many actors worked."""
-    shards = [asdict(shard) for shard in work.pending]
+    shards = list(work.pending)
     if work.is_joined:
         shards.reverse()  # Meet the driver that began at the other end in the middle.
-    with _ray_running():
-        actors = _num_actors(config, len(shards))
-        rows = ray.data.from_items(shards, override_num_blocks=len(shards))
-        outcomes = rows.map_batches(
-            ShardActor,
-            fn_constructor_args=(config, storage),
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
-            num_cpus=config.run.cpus_per_actor,
-            num_gpus=config.run.gpus_per_actor or None,
-        )
-        for row in outcomes.iter_rows():
-            error, message = row.pop("error"), row.pop("message")
-            if error:
-                raise _ERRORS[error](message)
-            recorder.add(ShardRecord(**row))
-    return actors
-
-
-def _num_actors(config: GenerateConfig, num_shards: int) -> int:
-    available = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray has no types here
-    room = int(available.get("CPU", 0.0) / config.run.cpus_per_actor)
-    if config.run.gpus_per_actor:
-        room = min(room, int(available.get("GPU", 0.0) / config.run.gpus_per_actor))
-    wanted = config.run.num_actors or room
-    if wanted > room:
-        raise ConfigError(
-            f"run.num_actors: {wanted} actors do not fit on this cluster; there is room for {room}"
-        )
-    if room == 0:
-        raise ConfigError(
-            f"run: the cluster has {available.get('CPU', 0):g} CPUs and"
-            f" {available.get('GPU', 0):g} GPUs, not enough for one actor;"
-            " lower run.cpus_per_actor or run.gpus_per_actor"
-        )
-    return min(wanted, num_shards)
-
-
-@contextmanager
-def _ray_running() -> Iterator[None]:
-    """Use the cluster that is there (a job, an open session), or have a private one for a while."""
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    if ray.is_initialized():
-        yield
-        return
-    # Ray's C++ part prints to stderr whatever the levels above; it reads this when it starts.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    pool = Pool(shards, partial(build_work, config, storage), config.run)
+    for record in pool.records():
+        recorder.add(record)
+    return pool.num_actors

@@ -75,6 +75,11 @@ class ShardRecord:
     worker: int = 0
     """The worker's process id."""
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The worker's time by kind of work."""
+        return {kind: getattr(self, kind) for kind in ("tts_s", "face_s", "encode_s", "storage_s")}
+
 
 class ShardMaker:
     """Makes shards: holds the engine and the animator, writes its own files.

@@ -2,12 +2,29 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
-from unitaf.pipelines.making import ShardRecord
 from unitaf.storage import LogWriter
+
+
+class WorkRecord(Protocol):
+    """What a worker tells of a shard: a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    is_new: bool
+    num_lines: int
+    num_takes: int
+    num_rejects: int
+    audio_s: float
+    payload_bytes: int
+    started_s: float
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """The worker's time by kind of work."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +123,7 @@ class Recorder:
         self._stage_start -= waited
         self.seconds["start"] -= waited
 
-    def add(self, record: ShardRecord) -> None:
+    def add(self, record: WorkRecord) -> None:
         """Count a shard that is committed now."""
         if self._stage == "start":
             self.begin_making(record.started_s)
@@ -117,8 +134,8 @@ class Recorder:
             self.audio_s += record.audio_s
             self.payload_bytes += record.payload_bytes
         self._rejects += record.num_rejects
-        for kind in ("tts_s", "face_s", "encode_s", "storage_s"):
-            self.seconds[kind] = self.seconds.get(kind, 0.0) + getattr(record, kind)
+        for kind, seconds in record.seconds.items():
+            self.seconds[kind] = self.seconds.get(kind, 0.0) + seconds
         self._tell({"event": "shard", **asdict(record)})
 
     def progress(self) -> Progress:

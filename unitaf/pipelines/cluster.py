@@ -1,0 +1,136 @@
+"""How pieces of work are spread over a Ray cluster: one row of a data set is one piece.
+
+Actors build what they work with once, in their own process. Only a small record of each piece comes
+back; what was made is written by the actor itself.
+"""
+
+import logging
+import os
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+import pyarrow as pa
+import ray
+import ray.data
+
+from unitaf.config import RunConfig
+from unitaf.errors import ConfigError, UnitafError
+
+Piece = TypeVar("Piece")
+Record = TypeVar("Record")
+
+
+class _Actor:
+    """Works off pieces in a Ray worker.
+
+    Args:
+        build: Gives the function that works one piece off; called once, when the first one comes.
+    """
+
+    def __init__(self, build: Callable[[], Callable[[Any], Any]]) -> None:
+        self._build = build
+
+    @cached_property
+    def _work(self) -> Callable[[Any], Any]:
+        return self._build()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Work off the pieces of a batch; an error of ours goes back as a value, not as Ray's."""
+        outcomes = []
+        for data in batch["piece"].to_pylist():
+            try:
+                outcome = self._work(pickle.loads(data))
+            except UnitafError as error:
+                outcome = error
+            outcomes.append(pickle.dumps(outcome))
+        return pa.table({"outcome": pa.array(outcomes, pa.binary())})
+
+
+class Pool(Generic[Piece, Record]):
+    """Actors on the cluster that is there (a job, an open session) or on a private one.
+
+    Args:
+        pieces: What is to be worked off; each is pickled.
+        build: Gives the function that works one off, in the actor's process; pickled.
+        run: How many actors there shall be and what each may use.
+    """
+
+    def __init__(
+        self,
+        pieces: Sequence[Piece],
+        build: Callable[[], Callable[[Piece], Record]],
+        run: RunConfig,
+    ) -> None:
+        self._pieces = pieces
+        self._build = build
+        self._run = run
+        self.num_actors = 0
+        """How many are at work, once there are records."""
+
+    def records(self) -> Iterator[Record]:
+        """Give the record of every piece as it is done, in any order.
+
+        Raises:
+            UnitafError: The first that a piece ended with.
+            ConfigError: If the actors do not fit on the cluster.
+        """
+        rows = [{"piece": pickle.dumps(piece)} for piece in self._pieces]
+        with ray_running():
+            self.num_actors = _num_actors(self._run, len(rows))
+            outcomes = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+                _Actor,
+                fn_constructor_args=(self._build,),
+                batch_size=1,
+                batch_format="pyarrow",
+                compute=ray.data.ActorPoolStrategy(
+                    size=self.num_actors, max_tasks_in_flight_per_actor=2
+                ),
+                num_cpus=self._run.cpus_per_actor,
+                num_gpus=self._run.gpus_per_actor or None,
+            )
+            for row in outcomes.iter_rows():
+                outcome = pickle.loads(row["outcome"])
+                if isinstance(outcome, UnitafError):
+                    raise outcome
+                yield outcome
+
+
+def _num_actors(run: RunConfig, num_pieces: int) -> int:
+    available = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray has no types here
+    room = int(available.get("CPU", 0.0) / run.cpus_per_actor)
+    if run.gpus_per_actor:
+        room = min(room, int(available.get("GPU", 0.0) / run.gpus_per_actor))
+    wanted = run.num_actors or room
+    if wanted > room:
+        raise ConfigError(
+            f"run.num_actors: {wanted} actors do not fit on this cluster; there is room for {room}"
+        )
+    if room == 0:
+        raise ConfigError(
+            f"run: the cluster has {available.get('CPU', 0):g} CPUs and"
+            f" {available.get('GPU', 0):g} GPUs, not enough for one actor;"
+            " lower run.cpus_per_actor or run.gpus_per_actor"
+        )
+    return min(wanted, num_pieces)
+
+
+@contextmanager
+def ray_running() -> Iterator[None]:
+    """Use the cluster that is there (a job, an open session), or have a private one for a while."""
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    if ray.is_initialized():
+        yield
+        return
+    # Ray's C++ part prints to stderr whatever the levels above; it reads this when it starts.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
