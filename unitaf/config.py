@@ -263,6 +263,52 @@ def load_train_config(path: str | Path | None, overrides: Sequence[str] = ()) ->
     return _check_settings(TrainConfig, values, str(path) if path is not None else "--set")
 
 
+class SourceConfig(_Settings):
+    """Recordings with face capture, and what they do not say themselves."""
+
+    path: str | None = Field(None, description="A folder or list, here or s3://...")
+    kind: Literal["livelink", "unitalker", "unitaf", "list"] | None = Field(
+        None, description="Empty: found out from the files."
+    )
+    language: str = Field("en", description="Of recordings that name none.")
+    speaker: str = Field("", description="Of recordings that name none.")
+
+
+class ClipsConfig(_Settings):
+    """What a clip must be."""
+
+    fps: float = Field(60.0, gt=0, le=1000, description="Frames a second of the corpus.")
+    shortest_s: float = Field(0.5, ge=0.1)
+    longest_s: float = Field(20.0, le=30, description="Longer recordings are cut at pauses.")
+    pause_s: float = Field(0.25, gt=0, description="The shortest silence that may be cut in.")
+    max_difference_s: float = Field(0.25, ge=0, description="Between audio and curves.")
+    max_clipped_fraction: float = Field(0.001, ge=0, le=1, description="Samples at full scale.")
+    tolerance: float = Field(0.1, ge=0, description="Of blendshapes beyond 0 to 1; clipped.")
+    max_frozen_s: float = Field(1.0, gt=0, description="Speech with a mouth that stands still.")
+    val_share: float = Field(0.05, ge=0, le=1, description="Where the source has no splits.")
+    test_share: float = Field(0.05, ge=0, le=1, description="Where the source has no splits.")
+
+
+class PrepareConfig(_Settings):
+    """One job of ``unitaf prepare``."""
+
+    source: SourceConfig = SourceConfig()
+    clips: ClipsConfig = ClipsConfig()
+    transcriber: str | None = Field("tiny.en", description="Or a faster-whisper folder; or none.")
+    tts: TtsConfig = HibariConfig()
+    encoder: Literal["whisper"] | None = Field("whisper", description="Empty: no such features.")
+    max_alignment_cost: float = Field(0.8, gt=0, description="1: no better than nonsense.")
+    max_reject_fraction: float = Field(0.2, ge=0, le=1, description="Above it, exit with 1.")
+    run: RunConfig = RunConfig()
+    corpus: str | None = Field(None, description="Where it goes: a folder or s3://...")
+
+
+def load_prepare_config(path: str | Path | None, overrides: Sequence[str] = ()) -> PrepareConfig:
+    """Read a preparation job file and apply overrides, as `load_config` does."""
+    values = _overridden(path, overrides)
+    return _check_settings(PrepareConfig, values, str(path) if path is not None else "--set")
+
+
 def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> GenerateConfig:
     """Read a job file and apply overrides such as ``output.fps=30``.
 
@@ -282,7 +328,7 @@ def check_config(values: dict[str, Any], source: str) -> GenerateConfig:
     return _check_settings(GenerateConfig, values, source)
 
 
-def dump_config(config: GenerateConfig | TrainConfig) -> str:
+def dump_config(config: GenerateConfig | TrainConfig | PrepareConfig) -> str:
     """Write a job as YAML, every setting with its value."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 

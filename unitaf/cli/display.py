@@ -20,8 +20,12 @@ _PLAIN_LINE_EVERY_S = 5.0
 
 
 @contextmanager
-def progress_shown() -> Iterator[OnProgress]:
-    """Show progress on stderr: a bar on a terminal, now and then a line elsewhere."""
+def progress_shown(what: str = "lines") -> Iterator[OnProgress]:
+    """Show progress on stderr: a bar on a terminal, now and then a line elsewhere.
+
+    Args:
+        what: Is counted.
+    """
     console = Console(stderr=True)
     if console.is_terminal:
         with _bar(console) as bar:
@@ -31,17 +35,18 @@ def progress_shown() -> Iterator[OnProgress]:
                 description=progress.stage,
                 total=progress.lines_total or None,
                 completed=progress.lines,
-                detail=describe_progress(progress),
+                detail=describe_progress(progress, what),
             )
         return
-    yield _PlainLines(console)
+    yield _PlainLines(console, what)
 
 
 class _PlainLines:
     """Prints progress as lines: when the stage changes, at the end, and every few seconds."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, what: str) -> None:
         self._console = console
+        self._what = what
         self._stage = ""
         self._printed_s = -_PLAIN_LINE_EVERY_S
 
@@ -50,7 +55,8 @@ class _PlainLines:
         is_due = now - self._printed_s >= _PLAIN_LINE_EVERY_S
         if is_due or progress.stage != self._stage or progress.lines == progress.lines_total:
             self._stage, self._printed_s = progress.stage, now
-            self._console.print(f"{progress.stage}: {describe_progress(progress)}", highlight=False)
+            told = describe_progress(progress, self._what)
+            self._console.print(f"{progress.stage}: {told}", highlight=False)
 
 
 def _bar(console: Console) -> Bar:
@@ -64,9 +70,9 @@ def _bar(console: Console) -> Bar:
     )
 
 
-def describe_progress(progress: Progress) -> str:
+def describe_progress(progress: Progress, what: str = "lines") -> str:
     """Return progress as one line."""
-    parts = [f"{progress.lines:,} of {progress.lines_total:,} lines"]
+    parts = [f"{progress.lines:,} of {progress.lines_total:,} {what}"]
     if progress.stage == "make":
         parts.append(f"{duration(progress.audio_s)} of audio, {progress.audio_s_per_s:.0f} s/s")
     parts.append(f"{progress.rejects:,} rejects")

@@ -1,0 +1,128 @@
+"""What is computed of a clip once, kept as float16, and read in every epoch.
+
+Conventions: an extractor's fingerprint changes whenever its features could. Features of a frozen
+text-to-speech engine or audio encoder are constants of the clip.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float16, Float32
+
+from unitaf.audio import resample
+from unitaf.data.clips import Clip
+from unitaf.errors import BackendError, InputError
+from unitaf.types import AudioEncoder, TextToSpeech
+
+ENCODER_SAMPLE_RATE = 16000
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSet:
+    """One kind of features of a corpus."""
+
+    name: str
+    """``tts`` or ``encoder``."""
+    fingerprint: str
+    rate: float
+    """Steps a second; step i is at i / rate."""
+    dim: int
+
+    @property
+    def id(self) -> str:
+        """Names its folder: 16 hex digits."""
+        return hashlib.sha256(f"{self.name} {self.fingerprint}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extracted:
+    """The features of one clip."""
+
+    features: Float16[np.ndarray, "steps dim"]
+    cost: float
+    """Of the alignment that they were carried along; 0 without one."""
+
+
+class Extractor(Protocol):
+    """Computes one kind of features."""
+
+    @property
+    def set(self) -> FeatureSet:
+        """What they are."""
+        ...
+
+    def extract(self, clip: Clip) -> Extracted:
+        """Return the features of a clip.
+
+        Raises:
+            InputError: If this clip has none.
+        """
+        ...
+
+
+class SpeechFeatures:
+    """The features that a text-to-speech engine would have had, had it said the clip.
+
+    Args:
+        engine: Frozen.
+    """
+
+    def __init__(self, engine: TextToSpeech) -> None:
+        self._engine = engine
+        self._set = FeatureSet("tts", engine.fingerprint, engine.feature_rate, engine.feature_dim)
+
+    @property
+    def set(self) -> FeatureSet:
+        """What they are."""
+        return self._set
+
+    def extract(self, clip: Clip) -> Extracted:
+        """Say the clip and follow the recording.
+
+        Raises:
+            InputError: If the engine cannot.
+        """
+        waveform = resample(clip.waveform(), clip.sample_rate, self._engine.sample_rate)
+        speech = self._engine.encode(clip.utterance, waveform)
+        return Extracted(_half(speech.features, clip), speech.alignment_cost)
+
+
+class EncoderFeatures:
+    """The features of an audio encoder.
+
+    Args:
+        encoder: Frozen.
+        fingerprint: Of its weights.
+    """
+
+    def __init__(self, encoder: AudioEncoder, fingerprint: str) -> None:
+        self._encoder = encoder
+        self._set = FeatureSet("encoder", fingerprint, encoder.feature_rate, encoder.feature_dim)
+
+    @property
+    def set(self) -> FeatureSet:
+        """What they are."""
+        return self._set
+
+    def extract(self, clip: Clip) -> Extracted:
+        """Encode the clip's sound.
+
+        Raises:
+            InputError: If it is too short for the encoder.
+        """
+        waveform = resample(clip.waveform(), clip.sample_rate, ENCODER_SAMPLE_RATE)
+        try:
+            (features,) = self._encoder.encode([waveform])
+        except ValueError as error:
+            raise InputError(clip.id, str(error), column="audio") from error
+        return Extracted(_half(features, clip), 0.0)
+
+
+def _half(features: Float32[np.ndarray, "steps dim"], clip: Clip) -> Float16[np.ndarray, "_ dim"]:
+    with np.errstate(over="ignore"):
+        half = features.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise BackendError(f"clip {clip.id!r} has features that float16 cannot hold")
+    return half

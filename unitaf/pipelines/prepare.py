@@ -1,0 +1,230 @@
+"""Recordings become a training corpus: list, make clips and features on Ray, write the catalog.
+
+Recordings are grouped into shards by their content, so that one that is added or changed touches
+its own shard only. Killed at any point and called again, it makes only what is missing.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from unitaf.build import build_extractors, build_transcriber, build_tts
+from unitaf.config import PrepareConfig, dump_config
+from unitaf.data.clips import KEY_VERSION, ClipMaker
+from unitaf.data.corpus import CorpusInfo
+from unitaf.data.features import FeatureSet
+from unitaf.data.importers import list_recordings
+from unitaf.data.manifests import (
+    ClipManifest,
+    FeatureManifest,
+    clips_manifest_name,
+    decode_clip_manifest,
+    decode_feature_manifest,
+    digest,
+    features_manifest_name,
+)
+from unitaf.data.recordings import Recording, Refusal, Source, open_source
+from unitaf.errors import ConfigError, StorageError
+from unitaf.pipelines.cluster import Pool
+from unitaf.pipelines.corpus_catalog import Contents, encode_tables
+from unitaf.pipelines.corpus_report import PrepareReport, report_on
+from unitaf.pipelines.preparing import CorpusMaker, PrepareRecord, RecordingShard
+from unitaf.pipelines.progress import OnProgress, Recorder
+from unitaf.pipelines.runs import new_run_folder
+from unitaf.storage import Storage, check_storage, open_storage, read_many
+
+Manifest = TypeVar("Manifest", ClipManifest, FeatureManifest)
+
+_MIN_SHARD, _MAX_SHARD, _SHARDS_A_JOB = 4, 32, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A source held against a corpus."""
+
+    shards: tuple[RecordingShard, ...]
+    refusals: tuple[Refusal, ...]
+    """Recordings that were refused when the source was listed."""
+    sets: tuple[FeatureSet, ...]
+
+
+def prepare(
+    source: str,
+    corpus: str | Storage,
+    config: PrepareConfig | None = None,
+    on_progress: OnProgress | None = None,
+) -> PrepareReport:
+    """Make a training corpus of recordings with face capture, or complete one.
+
+    Args:
+        source: A folder of recordings or a list of them, on a disk or ``s3://bucket/prefix``.
+        corpus: A folder or ``s3://bucket/prefix``.
+        config: The job; the embedded voice and Whisper's encoder by default.
+        on_progress: Called after every shard.
+
+    Raises:
+        ConfigError: If the source, the corpus or a setting cannot be used; nothing has been made.
+        BackendError: If a model failed; what was committed stays.
+        StorageError: If a storage failed for longer than ``run.retry_budget_s``.
+    """
+    config = config or PrepareConfig()
+    patience_s = config.run.retry_budget_s
+    storage = open_storage(corpus, patience_s) if isinstance(corpus, str) else corpus
+    opened = open_source(source, config.source.language, config.source.speaker)
+    started = time.perf_counter()
+    plan = make_plan(opened, config)
+    check_storage(storage.uri)
+    pending = pending_shards(storage, plan)
+    run = new_run_folder()
+    described = f"# unitaf prepare {opened.uri} {storage.uri}\n{dump_config(config)}"
+    storage.create(f"{run}/config.yaml", described.encode())
+    total = sum(len(shard.recordings) for shard in pending)
+    log = storage.open_log(f"{run}/progress.ndjson")
+    recorder = Recorder(log, on_progress, total, len(plan.refusals))
+    recorder.seconds["plan"] = time.perf_counter() - started
+    try:
+        if pending:
+            recorder.enter("start")
+            build = partial(build_work, config, opened.storage, storage)
+            for record in Pool(pending, build, config.run).records():
+                recorder.add(record)
+        recorder.enter("end")
+        contents = read_contents(storage, plan, config.max_alignment_cost)
+        for name, data in encode_tables(contents, _info(opened, config, plan)).items():
+            storage.create(f"{run}/{name}", data)
+        recorder.stop()
+        report = report_on(run, opened.uri, storage.uri, contents, recorder)
+        storage.create(f"{run}/report.json", report.to_json().encode())
+        return report
+    finally:
+        recorder.close()
+
+
+def make_plan(source: Source, config: PrepareConfig) -> Plan:
+    """List a source and group its recordings into shards.
+
+    Raises:
+        ConfigError: If the source is none, or a model that is needed is not installed.
+    """
+    recordings: list[Recording] = []
+    refusals: list[Refusal] = []
+    for found in list_recordings(source, config.source.kind):
+        if isinstance(found, Refusal):
+            refusals.append(found)
+        else:
+            recordings.append(found)
+    if not recordings and not refusals:
+        raise ConfigError(f"source {source.uri} lists no recordings")
+    transcriber = build_transcriber(config)
+    recipe = json.dumps(
+        [
+            KEY_VERSION,
+            config.clips.model_dump(mode="json"),
+            transcriber.fingerprint if transcriber else "none",
+        ]
+    )
+    size = config.run.shard_size or default_shard_size(len(recordings))
+    stamped = [(source.stamp(recording), recording) for recording in recordings]
+    shards = tuple(
+        RecordingShard(
+            digest([recipe, *(stamp for stamp, _ in group)]), tuple(one for _, one in group)
+        )
+        for group in group_by_content(stamped, size)
+    )
+    sets = tuple(extractor.set for extractor in build_extractors(config))
+    return Plan(shards, tuple(refusals), sets)
+
+
+def group_by_content(
+    stamped: Sequence[tuple[str, Recording]], size: int
+) -> Iterator[list[tuple[str, Recording]]]:
+    """Cut recordings, in their order, into groups of about a size.
+
+    Where a group ends is decided by the stamp of its last recording, so one that is added or
+    removed changes only the group that it falls into.
+    """
+    group: list[tuple[str, Recording]] = []
+    for stamp, recording in stamped:
+        group.append((stamp, recording))
+        if int(stamp[:8], 16) % size == 0 or len(group) == 4 * size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def default_shard_size(num_recordings: int) -> int:
+    """Return about how many recordings a shard should have: a power of two, seldom another."""
+    wanted = max(_MIN_SHARD, min(_MAX_SHARD, num_recordings // _SHARDS_A_JOB))
+    return 1 << (wanted.bit_length() - 1)
+
+
+def build_work(
+    config: PrepareConfig, source: Storage, corpus: Storage
+) -> Callable[[RecordingShard], PrepareRecord]:
+    """Return the function that makes a shard; called in the worker.
+
+    Args:
+        config: The job.
+        source: Where the recordings are; opened again in the worker.
+        corpus: Where the corpus goes; opened again in the worker.
+    """
+    clips = ClipMaker(config.clips, build_transcriber(config))
+    return CorpusMaker(source, corpus, clips, build_extractors(config)).make
+
+
+def pending_shards(storage: Storage, plan: Plan) -> list[RecordingShard]:
+    """Return the shards of which the corpus lacks clips or features."""
+    there = {info.name for info in storage.list("manifests/")}
+    names = {clips_manifest_name(shard.id): shard for shard in plan.shards}
+    pending = [shard for name, shard in names.items() if name not in there]
+    for name, data in read_many(storage, [name for name in names if name in there]):
+        manifest = _decoded(storage, name, data, decode_clip_manifest)
+        wanted = {features_manifest_name(one, manifest.clips_id) for one in plan.sets}
+        if manifest.clips and not wanted <= there:
+            pending.append(names[name])
+    return pending
+
+
+def read_contents(storage: Storage, plan: Plan, max_cost: float) -> Contents:
+    """Read the manifests of every shard of a plan.
+
+    Raises:
+        StorageError: If one is not there.
+    """
+    names = [clips_manifest_name(shard.id) for shard in plan.shards]
+    clips = [
+        _decoded(storage, name, data, decode_clip_manifest)
+        for name, data in read_many(storage, names)
+    ]
+    features = {}
+    for one in plan.sets:
+        wanted = [features_manifest_name(one, m.clips_id) for m in clips if m.clips]
+        features[one.name] = [
+            _decoded(storage, name, data, decode_feature_manifest)
+            for name, data in read_many(storage, wanted)
+        ]
+    return Contents(clips, features, plan.refusals, max_cost)
+
+
+def _decoded(
+    storage: Storage, name: str, data: bytes, decode: Callable[[bytes], Manifest]
+) -> Manifest:
+    try:
+        return decode(data)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{storage.uri}: {name} is not a manifest: {error}") from error
+
+
+def _info(source: Source, config: PrepareConfig, plan: Plan) -> CorpusInfo:
+    sets = {one.name: one for one in plan.sets}
+    return CorpusInfo(
+        source=source.uri,
+        fps=config.clips.fps,
+        tts=sets["tts"],
+        encoder=sets.get("encoder"),
+        licence=build_tts(config.tts).licence,
+    )
