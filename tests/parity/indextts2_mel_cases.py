@@ -126,6 +126,11 @@ def run_flow_steps(case: Case) -> None:
         check_stored(case, f"intermediates/step{step}/v_cond", told)
         check_stored(case, f"intermediates/step{step}/v_uncond", untold)
         check_stored(case, f"intermediates/step{step}/t", times[step].expand(2))
+    _check_inside(case, inside)
+
+
+def _check_inside(case: Case, inside: dict[str, Tensor]) -> None:
+    """Both rows have the same time, which we embed once."""
     for name in case.names("intermediates/step0_inside/"):
         kind, rows = name.split("/")[-1], len(case.tensors[name])
         value = (
