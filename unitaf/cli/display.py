@@ -4,17 +4,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from unitaf.emotion import describe_emotion
 from unitaf.pipelines.preview import Preview
 from unitaf.pipelines.progress import OnProgress, Progress, Report
 from unitaf.pipelines.store import StoreStatus
 from unitaf.tts.voices import Voice
-from unitaf.types import Take
+from unitaf.types import Speech, Take
 
 _PLAIN_LINE_EVERY_S = 5.0
 
@@ -56,15 +57,24 @@ class _PlainLines:
         if is_due or progress.stage != self._stage or progress.lines == progress.lines_total:
             self._stage, self._printed_s = progress.stage, now
             told = describe_progress(progress, self._what)
-            self._console.print(f"{progress.stage}: {told}", highlight=False)
+            self._console.print(Text(f"{progress.stage}: {told}"))
+
+
+class _Bar(Bar):
+    """A bar, and the details below it: beside it they would not fit a terminal."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """Yield the line with the bar, and the details."""
+        for task in self.tasks:
+            yield self.make_tasks_table([task])
+            yield Text(task.fields["detail"])
 
 
 def _bar(console: Console) -> Bar:
-    return Bar(
-        TextColumn("{task.description:>5}"),
+    return _Bar(
+        TextColumn("{task.description:>5}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[detail]}"),
         TimeElapsedColumn(),
         console=console,
     )
@@ -161,10 +171,10 @@ def print_status(status: StoreStatus) -> None:
     table = Table("run", "script", "lines", "made", "rejects", title="Runs, newest first")
     for run in status.runs:
         if run.report is None:
-            table.add_row(run.name, "not ended: at work, or killed", "", "", "")
+            _add_row(table, run.name, "not ended: at work, or killed", "", "", "")
         else:
             keys = ("script", "lines", "made", "rejects")
-            table.add_row(run.name, *(str(run.report[key]) for key in keys))
+            _add_row(table, run.name, *(str(run.report[key]) for key in keys))
     _console().print(table)
 
 
@@ -189,13 +199,16 @@ def print_take(take: Take) -> None:
             ("take key", take.key),
         ],
     )
-    for word in speech.words:
-        sounds = " ".join(
-            phone.label
-            for phone in speech.phones
-            if phone.label and word.start_s <= (phone.start_s + phone.end_s) / 2 < word.end_s
-        )
-        _print(f"{word.start_s:8.3f} {word.end_s:8.3f}  {word.text:<16} {sounds}")
+    for start_s, end_s, label in _timed_sounds(speech):
+        _print(f"{start_s:8.3f} {end_s:8.3f}  {label}")
+
+
+def _timed_sounds(speech: Speech) -> Iterator[tuple[float, float, str]]:
+    """Yield words and phones with their times in s, each word before its phones, set apart."""
+    sounds = [(word.start_s, word.end_s, word.text) for word in speech.words]
+    sounds += [(p.start_s, p.end_s, f"    {p.label}") for p in speech.phones if p.label]
+    # Sorting is stable: of two that begin together, the word is first.
+    yield from sorted(sounds, key=lambda sound: round(sound[0], 3))
 
 
 def print_voices(voices: Sequence[Voice]) -> None:
@@ -205,7 +218,8 @@ def print_voices(voices: Sequence[Voice]) -> None:
         column.overflow = "fold"
     for voice in voices:
         installed = "yes" if voice.is_installed else "no"
-        table.add_row(
+        _add_row(
+            table,
             voice.engine,
             voice.voice,
             ", ".join(voice.languages),
@@ -224,14 +238,19 @@ def _count_by(total: int, parts: dict[str, int]) -> str:
 
 
 def _print_pairs(title: str, pairs: Sequence[tuple[str, str]]) -> None:
-    table = Table(title=title, show_header=False, title_justify="left")
+    table = Table(title=Text(title, "table.title"), show_header=False, title_justify="left")
     for label, value in pairs:
-        table.add_row(label, value)
+        _add_row(table, label, value)
     _console().print(table)
 
 
+def _add_row(table: Table, *cells: str) -> None:
+    """Add cells as they are: a script's ``[sighs]`` and ``:smile:`` are no markup of rich."""
+    table.add_row(*map(Text, cells))
+
+
 def _print(line: str) -> None:
-    _console().print(line, highlight=False, markup=False, soft_wrap=True)
+    _console().print(Text(line), soft_wrap=True)
 
 
 def _console() -> Console:
