@@ -21,6 +21,8 @@ COMMANDS = {
     "voices": set(),
     "animate": {"audio", "directory", "checkpoint", "style", "fps", "format_", "rig"},
     "head": {"directory"},
+    "train": {"config", "set_"},
+    "evaluate": {"checkpoint", "corpus", "config", "set_", "out"},
     "checkpoint convert": {"file", "out", "release", "set_order"},
     "checkpoint show": {"folder"},
 }

@@ -3,7 +3,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unitaf.config import GenerateConfig, check_config, dump_config, load_config
+from unitaf.config import (
+    GenerateConfig,
+    check_config,
+    dump_config,
+    load_config,
+    load_train_config,
+)
 from unitaf.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +38,8 @@ def test_a_dumped_job_is_read_back(tmp_path: Path):
         ("output", "key=value"),
         ("output.fps.x=1", "not a group"),
         ("tts.speed={", "cannot read the value"),
+        ("tts.speed=9", "tts.speed: input should be less than or equal to 2, not 9"),
+        ("tts.voce=heart", "there is no setting 'tts.voce'"),
     ],
 )
 def test_wrong_settings_are_one_sentence(override: str, message: str):
@@ -57,8 +65,10 @@ def test_wrong_files_are_one_sentence(text: str, message: str, tmp_path: Path):
 def test_the_example_job_holds_every_setting_with_its_default():
     values = yaml.safe_load((ROOT / "ray_jobs" / "generate.yaml").read_text())
     config = check_config(values, "generate.yaml")
-    example = config.model_dump(exclude={"store": True, "script": {"path"}})
-    assert example == GenerateConfig().model_dump(exclude={"store": True, "script": {"path"}})
+    example = config.model_dump(exclude={"store": True, "script": {"path", "name"}})
+    assert example == GenerateConfig().model_dump(
+        exclude={"store": True, "script": {"path", "name"}}
+    )
     for group, settings in GenerateConfig().model_dump().items():
         if isinstance(settings, dict):
             assert set(values[group]) == set(settings)
@@ -67,3 +77,33 @@ def test_the_example_job_holds_every_setting_with_its_default():
 def test_settings_cannot_be_changed_in_place():
     with pytest.raises(ValueError, match="frozen"):
         load_config(None).output.fps = 30
+
+
+def test_the_training_job_in_the_repository_is_the_default():
+    file = ROOT / "ray_jobs" / "train.yaml"
+    assert yaml.safe_load(file.read_text()) == yaml.safe_load(dump_config(load_train_config(file)))
+    default = load_train_config(
+        None, ["corpus=s3://my-bucket/corpus", "out=s3://my-bucket/face-model"]
+    )
+    assert load_train_config(file) == default
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stages=[]", "stages: tuple should have at least 1 item"),
+        ("workers.sharding=fsdp", "needs use_gpu"),
+        (
+            "stages=[{name: a, trains: [expression], losses: {coefficient: 1}, steps: 1}]",
+            "'expression' learns from the loss 'residual'",
+        ),
+        (
+            "stages=[{name: a, reads: encoder, trains: [head], losses: {features: 1}, steps: 1}]",
+            "so it reads the engine",
+        ),
+    ],
+)
+def test_a_training_that_cannot_be_is_one_sentence(override: str, message: str):
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_train_config(None, ["corpus=a", "out=b", override])
+    assert "\n" not in str(caught.value)

@@ -1,15 +1,27 @@
 """A training that takes seconds: small networks, clips whose face follows from their features."""
 
+import io
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 
+from unitaf import timing
+from unitaf.audio import encode_audio
 from unitaf.checkpoint import FaceModelDescription, FeatureSpace, Sizes
 from unitaf.config import StageConfig, TrainConfig
+from unitaf.data.clips import Clip
+from unitaf.data.corpus import CATALOG_SCHEMA, CorpusInfo
+from unitaf.data.features import FeatureSet
+from unitaf.data.payloads import encode_clips, encode_features
 from unitaf.face.expression import non_lip_channels
 from unitaf.losses import MouthWeighting, face_geometry
 from unitaf.pipelines.training_step import ClipBatch, FaceMeasure
+from unitaf.rigs.arkit import CHANNELS as CANONICAL
+from unitaf.rigs.arkit import column_indices
+from unitaf.storage import open_storage
 
 CHANNELS = ("jawOpen", "mouthPucker", "browInnerUp", "headYaw")
 DIM, ENCODER_DIM = 32, 12
@@ -120,3 +132,84 @@ def made_up_batch(clips: int, seed: int) -> ClipBatch:
         style_ids=torch.tensor(random.integers(0, 2, clips)),
         emotion=torch.tensor(emotion),
     )
+
+
+def write_corpus(uri: str, clips: int = 24) -> None:
+    """Write a corpus as `prepare` leaves it: clips, features and the catalog of a run."""
+    storage = open_storage(uri)
+    made = [_clip(index) for index in range(clips)]
+    tts = FeatureSet("tts", "engine/1 voice=made-up", 80.0, DIM)
+    encoder = FeatureSet("encoder", "encoder/1", 50.0, ENCODER_DIM)
+    keys = [clip.key for clip in made]
+    features = {
+        row.name: [_features(clip, row.rate, row.dim) for clip in made] for row in (tts, encoder)
+    }
+    storage.create("clips/all.parquet", encode_clips(made))
+    for name, rows in features.items():
+        storage.create(f"features/{name}.parquet", encode_features(keys, rows))
+    rows = [
+        {
+            **{name: getattr(clip, name) for name in SAME},
+            "clip_key": clip.key,
+            "clip_id": clip.id,
+            "duration_s": clip.num_samples / clip.sample_rate,
+            "num_frames": len(clip.curves),
+            "file": "clips/all.parquet",
+            "file_row": row,
+            "alignment_cost": 0.0,
+            **{f"{name}_file": f"features/{name}.parquet" for name in features},
+            **{f"{name}_row": row for name in features},
+            **{f"{name}_steps": len(features[name][row]) for name in features},
+        }
+        for row, clip in enumerate(made)
+    ]
+    info = CorpusInfo("made up", 30.0, tts, encoder, "CC0")
+    table = pa.Table.from_pylist(rows, schema=CATALOG_SCHEMA)
+    sink = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata({"corpus": info.to_json()}), sink)
+    storage.create("runs/20260101T000000Z-abcdef/catalog.parquet", sink.getvalue())
+
+
+SAME = (
+    "recording", "split", "speaker", "language", "text", "text_source", "emotion", "channels",
+    "sample_rate", "num_samples",
+)  # fmt: skip
+
+
+def _clip(index: int) -> Clip:
+    random = np.random.default_rng(index)
+    samples = int(random.integers(8000, 16000))
+    frames = timing.num_frames(samples, 16000, 30.0)
+    emotion = tuple(random.uniform(0, 1, 8).tolist())
+    phase = index % 7
+    jaw = 0.3 + 0.3 * np.sin(9 * np.arange(frames) / 30.0 + phase)
+    curves = np.zeros((frames, len(CANONICAL)), np.float32)
+    values = np.stack([jaw, 0.6 - jaw, np.full_like(jaw, emotion[0]), 0.1 * jaw], -1)
+    curves[:, column_indices(CANONICAL, CHANNELS)] = values
+    return Clip(
+        key=f"{index:032x}",
+        id=f"clip{index}",
+        recording=f"recording{index}",
+        start_s=0.0,
+        split=("train", "train", "train", "val")[index % 4],
+        speaker=("ann", "ben")[index % 2],
+        language="en",
+        text="a line",
+        text_source="given",
+        emotion=emotion,
+        audio=encode_audio(np.zeros(samples, np.float32), 16000, "flac"),
+        sample_rate=16000,
+        num_samples=samples,
+        curves=curves,
+        channels=CHANNELS,
+        fps=30.0,
+    )
+
+
+def _features(clip: Clip, rate: float, dim: int) -> np.ndarray:
+    steps = timing.num_frames(clip.num_samples, clip.sample_rate, rate)
+    times = np.arange(steps) / rate
+    phase = int(clip.key, 16) % 7
+    waves = np.stack([np.sin(9 * times + phase), np.cos(9 * times + phase)], -1)
+    mixed = waves @ np.random.default_rng(dim).normal(size=(2, dim))
+    return mixed.astype(np.float16)

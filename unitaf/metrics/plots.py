@@ -1,5 +1,7 @@
 """Figures of what was measured; each function returns a figure and writes nothing."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -40,4 +42,22 @@ def plot_openness(openness: Float[np.ndarray, " frames"], found: OpennessInterva
     frames.set_title(
         f"summed weight: closed {found.closed_weight:.4g}, open {found.open_weight:.4g}"
     )
+    return figure
+
+
+def plot_losses(points: Sequence[tuple[str, int, Mapping[str, float]]]) -> Figure:
+    """Draw the losses of a training, one panel a stage, each by its name.
+
+    Args:
+        points: Stage, step and losses, in order.
+    """
+    stages = list(dict.fromkeys(stage for stage, _, _ in points))
+    figure = Figure(figsize=(4.0 * max(len(stages), 1), 3.5), layout="constrained")
+    for column, stage in enumerate(stages, start=1):
+        panel = figure.add_subplot(1, len(stages), column)
+        rows = [(step, losses) for name, step, losses in points if name == stage]
+        for loss in rows[0][1]:
+            panel.plot([step for step, _ in rows], [losses[loss] for _, losses in rows], label=loss)
+        panel.set(title=stage, xlabel="step", yscale="log")
+        panel.legend()
     return figure

@@ -36,7 +36,7 @@ from unitaf.pipelines.training_step import (
 
 POINTS_PER_STAGE = 100
 """How many points the curve of a stage's losses has."""
-_FULL = StateDictOptions(full_state_dict=True, cpu_offload=True)
+_WHOLE = StateDictOptions(full_state_dict=True)
 _BETAS = (0.9, 0.999)
 
 
@@ -157,14 +157,14 @@ class Training:
         return done + self._place.step
 
     @property
+    def steps_total(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self._config.stages)
+
+    @property
     def points(self) -> list[Point]:
         """The curve of the losses so far."""
         return [Point(**point) for point in self._place.points]
-
-    @property
-    def learning_rate(self) -> float:
-        """Of the step that comes next."""
-        return scheduled_rate(self.stage, self._config.optimiser, self._place.step)
 
     def state(self) -> dict[str, Any]:
         """Return everything that is needed to go on; every worker must ask at once."""
@@ -172,7 +172,7 @@ class Training:
             weights, optimiser = self._weights, None
         else:
             weights = _weights_of(self._losses)
-            optimiser = get_optimizer_state_dict(self._losses, self._optimiser, options=_FULL)
+            optimiser = get_optimizer_state_dict(self._losses, self._optimiser, options=_WHOLE)
         place = asdict(self._place)
         place["sums"] = {name: float(total) for name, total in self._sums.items()}
         return {"place": place, "model": weights, "optimiser": optimiser}
@@ -210,7 +210,7 @@ class Training:
         )
         if self._optimiser_state is not None:
             set_optimizer_state_dict(
-                self._losses, self._optimiser, self._optimiser_state, options=_FULL
+                self._losses, self._optimiser, self._optimiser_state, options=_WHOLE
             )
             self._optimiser_state = None
         self._sums = {
@@ -232,7 +232,7 @@ class Training:
         random = torch.Generator().manual_seed(seed)
         pivot = len(self._described.styles)
         for group in self._optimiser.param_groups:
-            group["lr"] = self.learning_rate
+            group["lr"] = scheduled_rate(self.stage, settings, place.step)
         self._optimiser.zero_grad(set_to_none=True)
         for _ in range(settings.accumulation):
             batch = with_pivot(next(self._clips), settings.pivot_share, pivot, random)
@@ -285,8 +285,8 @@ class Training:
 
 def _weights_of(losses: nn.Module) -> dict[str, Tensor]:
     """Return all tensors of a wrapped network, on the processor."""
-    weights: dict[str, Any] = get_model_state_dict(losses, options=_FULL)
-    return weights
+    weights: dict[str, Any] = get_model_state_dict(losses, options=_WHOLE)
+    return {name: value.cpu() for name, value in weights.items()}
 
 
 def scheduled_rate(stage: StageConfig, settings: OptimiserConfig, step: int) -> float:
@@ -322,9 +322,14 @@ class Pace:
         self._first_step, self._first_clips = training.steps_done, training.clips
 
     @property
+    def steps_seen(self) -> int:
+        """Since the process began to train."""
+        return self._training.steps_done - self._first_step
+
+    @property
     def steps_per_s(self) -> float:
         """Since the process began to train."""
-        return (self._training.steps_done - self._first_step) / self._elapsed_s
+        return self.steps_seen / self._elapsed_s
 
     @property
     def clips_per_s(self) -> float:

@@ -1,0 +1,135 @@
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+import torch
+
+from tests.pipelines.tiny_training import (
+    DESCRIBED,
+    SMALL,
+    STAGES,
+    MadeUpClips,
+    tiny_config,
+    tiny_measure,
+    write_corpus,
+)
+from unitaf.build import build_face
+from unitaf.checkpoint import describe_checkpoint, load_face_model
+from unitaf.config import FaceModelConfig, TrainConfig
+from unitaf.errors import BackendError, ConfigError
+from unitaf.pipelines.train import fit_on_ray, train
+from unitaf.pipelines.training_loop import Training, lone_worker
+from unitaf.pipelines.training_progress import TrainProgress
+from unitaf.pipelines.training_step import ClipBatch
+from unitaf.pipelines.training_worker import Assignment, Board
+from unitaf.storage import open_storage
+
+
+@pytest.fixture(autouse=True)
+def quick_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+
+
+def job(folder: str, corpus: str, **changes: object) -> TrainConfig:
+    return tiny_config(
+        corpus=corpus,
+        out=folder,
+        network=SMALL,
+        optimiser={"clips": 4, "warmup_steps": 2},
+        workers={"num_workers": 2, "cpus_per_worker": 0.5, "max_failures": 1},
+        checkpoint_every_s=2.0,
+        progress_every_s=0.1,
+        **changes,
+    )
+
+
+def test_two_workers_train_every_stage_of_a_corpus(tmp_path: Path, ray_cluster: str) -> None:
+    write_corpus(str(tmp_path / "corpus"))
+    out = tmp_path / "out"
+    stages = (*STAGES[:3], STAGES[3].model_copy(update={"steps": 36}))
+    board = str(tmp_path / "board")
+    config = job(str(out), str(tmp_path / "corpus"), stages=stages, tensorboard=board)
+    told: list[TrainProgress] = []
+    report = train(config, told.append)
+    for stage in stages:
+        points = [point for point in report.points if point.stage == stage.name]
+        for name in stage.losses:
+            values = [point.losses[name] for point in points]
+            assert np.mean(values[-4:]) < np.mean(values[:4]), (stage.name, name)
+        assert (out / "checkpoints" / stage.name / "checkpoint.json").is_file()
+    assert report.clips == {"train": 18, "val": 6, "test": 0}
+    assert told[-1].stage == "done"
+    assert told[-1].steps_done == told[-1].steps_total == 72
+    lines = (out / "progress.ndjson").read_text().splitlines()
+    assert [json.loads(line)["steps_done"] for line in lines] == [p.steps_done for p in told]
+    assert all((out / name).stat().st_size > 5000 for name in ("openness.png", "losses.png"))
+    assert any((tmp_path / "board").iterdir())
+    loaded = load_face_model(report.checkpoint)
+    assert loaded.description.styles == ("ann", "ben")
+    assert loaded.description.mouth_interval is not None
+    assert loaded.description.features.name == "engine/1"
+    assert build_face(FaceModelConfig(kind="model", checkpoint=report.checkpoint)).licence == "CC0"
+    assert "stage expression: 36 steps" in describe_checkpoint(Path(report.checkpoint))
+
+    again = train(config)
+    assert again == report
+    with pytest.raises(ConfigError, match="holds another training"):
+        train(config.model_copy(update={"seed": 1}))
+
+
+class KillingClips(MadeUpClips):
+    """Kills the worker before a batch, once."""
+
+    def __init__(self, marker: Path, batch: int) -> None:
+        super().__init__()
+        self._marker, self._batch = marker, batch
+
+    def shard(self, rank: int, world: int) -> "KillingClips":
+        return self
+
+    def batches(self, first: int) -> Iterator[ClipBatch]:
+        for index, batch in enumerate(super().batches(first), start=first):
+            if index == self._batch and not self._marker.exists():
+                self._marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield batch
+
+
+def test_a_killed_worker_changes_nothing(tmp_path: Path, ray_cluster: str) -> None:
+    config = tiny_config(out=str(tmp_path / "out"), checkpoint_every_s=0.1)
+    clips = KillingClips(tmp_path / "marker", 29)
+    board = ray.remote(num_cpus=0)(Board).remote()
+    out = open_storage(config.out)
+    fit_on_ray(Assignment(config, DESCRIBED, tiny_measure(), clips, out, board))
+    assert (tmp_path / "marker").exists()
+
+    alone = Training(config, DESCRIBED, tiny_measure(), MadeUpClips(), lone_worker())
+    for _ in alone.run():
+        pass
+    assert ray.get(board.read.remote())[1] == alone.points
+    trained = load_face_model(f"{config.out}/checkpoints/expression").model.state_dict()
+    for name, value in alone.weights().items():
+        torch.testing.assert_close(trained[name], value, rtol=0.0, atol=1e-6)
+
+
+def test_a_loss_that_explodes_is_one_sentence(tmp_path: Path, ray_cluster: str) -> None:
+    stage = STAGES[0].model_copy(update={"learning_rate": 1e30})
+    config = tiny_config(out=str(tmp_path / "out"), stages=(stage,), workers={"max_failures": 0})
+    board = ray.remote(num_cpus=0)(Board).remote()
+    clips = KillingClips(tmp_path / "marker", -1)
+    assignment = Assignment(
+        config, DESCRIBED, tiny_measure(), clips, open_storage(config.out), board
+    )
+    with pytest.raises(BackendError, match=r"stage a2f: .* lower its learning_rate"):
+        fit_on_ray(assignment)
+
+
+def test_a_corpus_too_small_for_its_workers_is_refused(tmp_path: Path) -> None:
+    write_corpus(str(tmp_path / "corpus"), clips=4)
+    with pytest.raises(ConfigError, match="fewer batches of 4 than there are workers"):
+        train(job(str(tmp_path / "out"), str(tmp_path / "corpus")))

@@ -1,0 +1,178 @@
+"""What can be set of ``unitaf generate`` and ``unitaf prepare``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from unitaf.config.settings import Settings, check_job, read_job
+
+
+class HibariConfig(Settings):
+    """The embedded English voice: fast, offline, Apache-2.0."""
+
+    kind: Literal["hibari"] = "hibari"
+    voice: str = Field("heart", description="The only voice that ships inside the package.")
+    speed: float = Field(1.0, ge=0.5, le=2.0, description="Speaking rate; 2 is twice as fast.")
+
+
+class StubConfig(Settings):
+    """A silent, instant engine: to try a script or to test at scale."""
+
+    kind: Literal["stub"]
+
+
+class VisemesConfig(Settings):
+    """The rule-based animator: phones, loudness and emotion to face channels."""
+
+    kind: Literal["visemes"] = "visemes"
+    strength: float = Field(1.0, ge=0.0, le=1.5, description="Scales all mouth movement.")
+    expression: float = Field(1.0, ge=0.0, le=1.5, description="Scales the emotion's pose.")
+    gestures: float = Field(1.0, ge=0.0, le=1.5, description="Scales brow and head movement.")
+    blinks_per_minute: float = Field(18.0, ge=0.0, le=60.0, description="Of a neutral face.")
+    variation: float = Field(
+        1.0, ge=0.0, le=1.5, description="How much lines differ in style for their seed alone."
+    )
+
+
+class FaceModelConfig(Settings):
+    """A face model that `unitaf train` made: the engine's features to face channels."""
+
+    kind: Literal["model"]
+    checkpoint: str = Field(description="Its folder, or s3://bucket/prefix.")
+    style: str = Field("pivot", description="Whose style to move in: a speaker of the corpus.")
+    device: str = Field("cpu", description="cpu, cuda or cuda:1.")
+
+
+def _default_kind(kind: str) -> BeforeValidator:
+    """Let settings stand without a kind: they are those of the default."""
+    return BeforeValidator(
+        lambda value: {"kind": kind, **value} if isinstance(value, dict) else value
+    )
+
+
+TtsConfig = Annotated[
+    HibariConfig | StubConfig, Field(discriminator="kind"), _default_kind("hibari")
+]
+FaceConfig = Annotated[
+    VisemesConfig | FaceModelConfig, Field(discriminator="kind"), _default_kind("visemes")
+]
+
+
+class ScriptConfig(Settings):
+    """The script, and how its lines are read."""
+
+    path: str | None = Field(None, description="A local file or s3://bucket/name; CSV, ...")
+    name: str | None = Field(
+        None, description="What the script is called on the store; empty: its whole path."
+    )
+    language: str = Field("en", description="Language tag of lines that name none.")
+    speaker: str = Field("", description="Speaker of lines that name none.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of lines that name none.")
+    max_characters: int = Field(5000, ge=1, description="Longer lines are rejected.")
+    max_reject_fraction: float = Field(
+        0.05,
+        ge=0.0,
+        le=1.0,
+        description="The run exits with 1 if more lines than this are rejected.",
+    )
+
+
+class OutputConfig(Settings):
+    """What is written for a take."""
+
+    fps: float = Field(60.0, gt=0, le=1000, description="Animation frames a second, any rate.")
+    audio_format: Literal["flac", "wav"] = Field("flac", description="Both are lossless 16 bit.")
+
+
+class RunConfig(Settings):
+    """How the work is spread."""
+
+    shard_size: int | None = Field(
+        None, ge=1, description="Lines a shard; empty: a 16th of the script, from 8 to 256."
+    )
+    num_actors: int | None = Field(
+        None, ge=1, description="Worker processes; empty: one for each CPU of the cluster."
+    )
+    cpus_per_actor: float = Field(1.0, gt=0)
+    gpus_per_actor: float = Field(0.0, ge=0)
+    retry_budget_s: float = Field(
+        120.0, gt=0, description="How long a storage or server that is down is waited for."
+    )
+
+
+class GenerateConfig(Settings):
+    """One job of ``unitaf generate``."""
+
+    tts: TtsConfig = HibariConfig()
+    face: FaceConfig = VisemesConfig()
+    script: ScriptConfig = ScriptConfig()
+    output: OutputConfig = OutputConfig()
+    run: RunConfig = RunConfig()
+    store: str | None = Field(None, description="A folder or s3://bucket/prefix for the takes.")
+
+
+class SourceConfig(Settings):
+    """Recordings with face capture, and what they do not say themselves."""
+
+    path: str | None = Field(None, description="A folder or list, here or s3://...")
+    kind: Literal["livelink", "unitalker", "unitaf", "list"] | None = Field(
+        None, description="Empty: found out from the files."
+    )
+    language: str = Field("en", description="Of recordings that name none.")
+    speaker: str = Field("", description="Of recordings that name none.")
+
+
+class ClipsConfig(Settings):
+    """What a clip must be."""
+
+    fps: float = Field(60.0, gt=0, le=1000, description="Frames a second of the corpus.")
+    shortest_s: float = Field(0.5, ge=0.1)
+    longest_s: float = Field(20.0, le=30, description="Longer recordings are cut at pauses.")
+    pause_s: float = Field(0.25, gt=0, description="The shortest silence that may be cut in.")
+    max_difference_s: float = Field(0.25, ge=0, description="Between audio and curves.")
+    max_clipped_fraction: float = Field(0.001, ge=0, le=1, description="Samples at full scale.")
+    tolerance: float = Field(0.1, ge=0, description="Of blendshapes beyond 0 to 1; clipped.")
+    max_frozen_s: float = Field(1.0, gt=0, description="Speech with a mouth that stands still.")
+    val_share: float = Field(0.05, ge=0, le=1, description="Where the source has no splits.")
+    test_share: float = Field(0.05, ge=0, le=1, description="Where the source has no splits.")
+
+
+class PrepareConfig(Settings):
+    """One job of ``unitaf prepare``."""
+
+    source: SourceConfig = SourceConfig()
+    clips: ClipsConfig = ClipsConfig()
+    transcriber: str | None = Field("tiny.en", description="Or a faster-whisper folder; or none.")
+    tts: TtsConfig = HibariConfig()
+    encoder: Literal["whisper"] | None = Field("whisper", description="Empty: no such features.")
+    max_alignment_cost: float = Field(0.8, gt=0, description="1: no better than nonsense.")
+    max_reject_fraction: float = Field(0.2, ge=0, le=1, description="Above it, exit with 1.")
+    run: RunConfig = RunConfig()
+    corpus: str | None = Field(None, description="Where it goes: a folder or s3://...")
+
+
+def load_prepare_config(path: str | Path | None, overrides: Sequence[str] = ()) -> PrepareConfig:
+    """Read a preparation job file and apply overrides, as `load_config` does."""
+    values = read_job(path, overrides)
+    return check_job(PrepareConfig, values, str(path) if path is not None else "--set")
+
+
+def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> GenerateConfig:
+    """Read a job file and apply overrides such as ``output.fps=30``.
+
+    Raises:
+        ConfigError: If the file cannot be read, is not YAML, or a setting is unknown or wrong.
+    """
+    values = read_job(path, overrides)
+    return check_config(values, str(path) if path is not None else "--set")
+
+
+def check_config(values: dict[str, Any], source: str) -> GenerateConfig:
+    """Check settings and return them as a job.
+
+    Raises:
+        ConfigError: Naming the source, the first wrong key and what is allowed there.
+    """
+    return check_job(GenerateConfig, values, source)

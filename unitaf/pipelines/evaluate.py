@@ -1,0 +1,326 @@
+"""How good is a face model? Every metric on clips that it has not seen, next to baselines.
+
+Baselines: ``mean`` is the training clips' mean face, held still; ``visemes`` the rule-based
+animator on the phones that the engine hears in the recording; ``cascade``, where a checkpoint is
+named for it, what its decoder makes of the audio encoder's own features. Conventions: metrics are
+those of our own head, at the corpus's frame rate; a figure is the mean over clips, as the papers
+have it.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from jaxtyping import Float32, Int64
+
+from unitaf import timing
+from unitaf.audio import resample
+from unitaf.build import build_tts
+from unitaf.checkpoint import FaceModelCheckpoint, load_face_model
+from unitaf.config import EvaluateConfig
+from unitaf.data.clips import Clip
+from unitaf.data.corpus import Corpus, open_corpus
+from unitaf.data.payloads import decode_clips, decode_features
+from unitaf.data.tables import open_parquet
+from unitaf.errors import ConfigError
+from unitaf.face.decoder import FrameGrid
+from unitaf.face.visemes import VisemeAnimator
+from unitaf.metrics import lips, mesh, sync
+from unitaf.pipelines.training_clips import NEEDED
+from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS, column_indices
+from unitaf.rigs.head import procedural_head
+from unitaf.types import FaceAnimator, Phone, Speech
+
+CLOSED = 0.05
+"""The largest `lips.lip_parting` that looks shut."""
+_MAX_OFFSET_S = 0.25
+
+Curves = Float32[np.ndarray, "frames 61"]
+Predictor = Callable[["HeldOut"], Curves]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOut:
+    """A clip with all that a predictor may look at."""
+
+    clip: Clip
+    speech: Speech
+    """The recording, with the engine's cached features and the phones that it hears."""
+    encoded: Float32[np.ndarray, "steps dim"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The metrics of one predictor; see `unitaf.metrics` for what they mean."""
+
+    lip_vertex_error_mm2: float
+    lip_vertex_distance_mm: float
+    mean_vertex_error_mm: float
+    mouth_opening_difference_mm: float
+    upper_face_dynamics_deviation_mm2: float
+    jitter_ratio: float
+    """Of the target's; 1 is as calm as the recording."""
+    bilabial_closure: float | None
+    """Share of /p b m/ in which the lips meet; None if there was none."""
+    openness_ratio: float
+    """The 5th to 95th percentile of the mouth's opening over the target's; below 1 it mumbles."""
+    sync_offset_ms: float | None
+    """Median; above 0 is late. None for a face that holds still."""
+    largest_step: float
+    """The most that a blendshape moves in a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured."""
+
+    checkpoint: str
+    corpus: str
+    split: str
+    clips: int
+    target_bilabial_closure: float | None
+    """Of the recordings themselves."""
+    scores: dict[str, Scores]
+    """By predictor."""
+
+    def to_json(self) -> str:
+        """Write it as JSON."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+
+def evaluate(checkpoint: str, corpus: str, config: EvaluateConfig | None = None) -> Evaluation:
+    """Measure a face model on the held-out clips of a corpus, next to baselines.
+
+    Args:
+        checkpoint: Of a face model.
+        corpus: What `prepare` made.
+        config: The job.
+
+    Raises:
+        ConfigError: If checkpoint and corpus do not fit, or there is no clip.
+    """
+    config = config or EvaluateConfig()
+    opened = open_corpus(corpus)
+    rows = opened.clips(config.split, NEEDED).slice(0, config.max_clips).to_pylist()
+    if not rows:
+        raise ConfigError(f"corpus {corpus} has no clip with features in the split {config.split}")
+    predictors = _predictors(checkpoint, opened, config)
+    judge = _Judge()
+    tallies = {name: _Tally(judge) for name in predictors}
+    itself = _Tally(judge)
+    engine = build_tts(config.tts)
+    reader = _Reader(opened)
+    for row in rows:
+        clip, features, encoded = reader.read(row)
+        waveform = resample(clip.waveform(), clip.sample_rate, engine.sample_rate)
+        heard = engine.encode(clip.utterance, waveform)
+        speech = Speech(
+            clip.waveform(),
+            clip.sample_rate,
+            features,
+            opened.info.tts.rate,
+            heard.phones,
+            f0=heard.f0,
+            f0_rate=heard.f0_rate,
+            emotion=clip.emotion,
+        )
+        held = HeldOut(clip, speech, encoded)
+        itself.add(clip.curves, held)
+        for name, predict in predictors.items():
+            tallies[name].add(predict(held), held)
+    return Evaluation(
+        checkpoint=checkpoint,
+        corpus=corpus,
+        split=config.split,
+        clips=len(rows),
+        target_bilabial_closure=itself.closure,
+        scores={name: tally.scores() for name, tally in tallies.items()},
+    )
+
+
+def _predictors(checkpoint: str, corpus: Corpus, config: EvaluateConfig) -> dict[str, Predictor]:
+    models = {"model": checkpoint, **config.others}
+    predictors = {name: _of_model(uri, corpus, config.style) for name, uri in models.items()}
+    if config.cascade is not None:
+        predictors["cascade"] = _of_cascade(load_face_model(config.cascade), corpus)
+    predictors["visemes"] = _of_animator(VisemeAnimator())
+    predictors["mean"] = _of_mean(corpus)
+    return predictors
+
+
+def _of_model(uri: str, corpus: Corpus, style: str) -> Predictor:
+    loaded = load_face_model(uri)
+    features, info = loaded.description.features, corpus.info.tts
+    if (features.dim, features.rate) != (info.dim, info.rate):
+        raise ConfigError(
+            f"{uri} reads {features.dim} features at {features.rate:g} Hz, but the corpus has"
+            f" {info.dim} at {info.rate:g} Hz"
+        )
+    return _of_animator(loaded.animator(style))
+
+
+def _of_animator(animator: FaceAnimator) -> Predictor:
+    def predict(held: HeldOut) -> Curves:
+        (motion,) = animator.animate([held.clip.utterance], [held.speech], held.clip.fps)
+        return motion.curves
+
+    return predict
+
+
+def _of_mean(corpus: Corpus) -> Predictor:
+    reader = _Reader(corpus)
+    total, frames = np.zeros(len(CHANNELS)), 0
+    for row in corpus.clips("train", NEEDED).to_pylist():
+        curves = reader.curves(row)
+        total, frames = total + curves.sum(axis=0, dtype=np.float64), frames + len(curves)
+    mean = (total / max(frames, 1)).astype(np.float32)
+    return lambda held: np.repeat(mean[None], len(held.clip.curves), axis=0)
+
+
+def _of_cascade(loaded: FaceModelCheckpoint, corpus: Corpus) -> Predictor:
+    described, model = loaded.description, loaded.model
+    encoder = corpus.info.encoder
+    if encoder is None or encoder.dim != described.encoder.dim:
+        raise ConfigError("the cascade's checkpoint was trained on another audio encoder")
+    columns = column_indices(CHANNELS, described.channels)
+    style_ids = torch.tensor([len(described.styles)])
+
+    @torch.inference_mode()
+    def predict(held: HeldOut) -> Curves:
+        clip = held.clip
+        frames = timing.num_frames(clip.num_samples, clip.sample_rate, described.fps)
+        grid = FrameGrid.on_clock([len(held.encoded)], [frames], encoder.rate, described.fps)
+        read = grid.read(torch.from_numpy(held.encoded)[None])
+        own = model.head(model.decoder(read, grid.mask, style_ids))[0].numpy()
+        curves = np.zeros_like(clip.curves)
+        times = timing.frame_times(len(curves), clip.fps)
+        curves[:, columns] = timing.resample_linear(own, described.fps, times)
+        curves[:, : len(BLENDSHAPES)] = curves[:, : len(BLENDSHAPES)].clip(0.0, 1.0)
+        return curves
+
+    return predict
+
+
+class _Reader:
+    """Reads single clips and their features."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+        self._open = cache(lambda name: open_parquet(corpus.storage, name))
+
+    def read(
+        self, row: Mapping[str, object]
+    ) -> tuple[Clip, Float32[np.ndarray, "steps dim"], Float32[np.ndarray, "encoder_steps width"]]:
+        """Return a clip, the engine's features and the audio encoder's."""
+        (clip,) = decode_clips(self._file(row, "file").read_row_group(row["file_row"]))
+        return clip, self._features(row, "tts"), self._features(row, "encoder")
+
+    def curves(self, row: Mapping[str, object]) -> Curves:
+        """Return the curves of a clip."""
+        table = self._file(row, "file").read_row_group(row["file_row"])
+        (clip,) = decode_clips(table)
+        return clip.curves
+
+    def _features(self, row: Mapping[str, object], name: str) -> Float32[np.ndarray, "steps dim"]:
+        table = self._file(row, f"{name}_file").read_row_group(row[f"{name}_row"])
+        dim = getattr(self._corpus.info, name).dim
+        return decode_features(table["features"][0].as_py(), dim).astype(np.float32)
+
+    def _file(self, row: Mapping[str, object], column: str) -> pq.ParquetFile:
+        return self._open(str(row[column]))
+
+
+class _Judge:
+    """Our head, reduced to the points that move."""
+
+    def __init__(self) -> None:
+        rig = procedural_head()
+        moving = np.flatnonzero(np.abs(rig.deltas).max(axis=(0, 2)) > 0)
+        self.neutral = rig.neutral[moving]
+        self._deltas = rig.deltas[:, moving].reshape(len(rig.channels), -1)
+        self._columns = column_indices(CHANNELS, rig.channels)
+        self.lips: Int64[np.ndarray, " lips"] = np.searchsorted(moving, rig.lips)
+        reach = np.abs(rig.deltas[:, moving]).max(axis=2)
+        is_lip = np.array([name.startswith(("jaw", "mouth", "tongue")) for name in rig.channels])
+        self.upper = np.flatnonzero(reach[~is_lip].max(axis=0) > reach[is_lip].max(axis=0))
+
+    def vertices(self, curves: Curves) -> Float32[np.ndarray, "frames points 3"]:
+        """Return the points of every frame, in metres."""
+        moved = (curves[:, self._columns] @ self._deltas).reshape(len(curves), -1, 3)
+        return np.asarray(self.neutral + moved, np.float32)
+
+
+class _Tally:
+    """Adds up one predictor's scores over clips."""
+
+    def __init__(self, judge: _Judge) -> None:
+        self._judge = judge
+        self._sums: dict[str, list[float]] = {}
+        self._offsets: list[float] = []
+        self._openings: list[np.ndarray] = []
+        self._true_openings: list[np.ndarray] = []
+        self._closures = lips.Closures(0, 0)
+
+    def add(self, curves: Curves, held: HeldOut) -> None:
+        """Measure a prediction for a clip."""
+        judge, target, fps = self._judge, held.clip.curves, held.clip.fps
+        ours, true = judge.vertices(curves), judge.vertices(target)
+        opening, true_opening = (lips.mouth_opening(each, judge.lips) for each in (ours, true))
+        self._openings.append(opening)
+        self._true_openings.append(true_opening)
+        self._closures += _closures(curves, held.speech.phones, fps)
+        self._note(
+            lip_vertex_error_mm2=1e6 * mesh.lip_vertex_error(ours, true, judge.lips),
+            lip_vertex_distance_mm=1e3 * mesh.lip_vertex_distance(ours, true, judge.lips),
+            mean_vertex_error_mm=1e3 * mesh.mean_vertex_error(ours, true),
+            mouth_opening_difference_mm=1e3 * float(np.abs(opening - true_opening).mean()),
+            upper_face_dynamics_deviation_mm2=1e6
+            * mesh.upper_face_dynamics_deviation(ours, true, judge.neutral, judge.upper),
+            jitter=mesh.jitter(ours, fps),
+            true_jitter=mesh.jitter(true, fps),
+            step=float(np.abs(np.diff(curves[:, : len(BLENDSHAPES)], axis=0)).max(initial=0.0)),
+        )
+        moves = min(np.ptp(opening), np.ptp(true_opening)) > 0
+        if moves and len(opening) > 4 * _MAX_OFFSET_S * fps:
+            self._offsets.append(sync.sync_offset(opening, true_opening, fps, _MAX_OFFSET_S))
+
+    @property
+    def closure(self) -> float | None:
+        """The share of bilabials in which the lips met."""
+        return self._closures.rate if self._closures.bilabials else None
+
+    def scores(self) -> Scores:
+        """Return the scores of all clips."""
+        means = {name: float(np.mean(values)) for name, values in self._sums.items()}
+        ours, true = (_spread(each) for each in (self._openings, self._true_openings))
+        return Scores(
+            **{name: means[name] for name in _AVERAGED},
+            jitter_ratio=means["jitter"] / means["true_jitter"],
+            bilabial_closure=self.closure,
+            openness_ratio=ours / true,
+            sync_offset_ms=1e3 * float(np.median(self._offsets)) if self._offsets else None,
+            largest_step=max(self._sums["step"]),
+        )
+
+    def _note(self, **values: float) -> None:
+        for name, value in values.items():
+            self._sums.setdefault(name, []).append(value)
+
+
+_AVERAGED = (
+    "lip_vertex_error_mm2", "lip_vertex_distance_mm", "mean_vertex_error_mm",
+    "mouth_opening_difference_mm", "upper_face_dynamics_deviation_mm2",
+)  # fmt: skip
+
+
+def _closures(curves: Curves, phones: Sequence[Phone], fps: float) -> lips.Closures:
+    return lips.bilabial_closures(phones, lips.lip_parting(curves, CHANNELS), fps, CLOSED)
+
+
+def _spread(openings: Sequence[np.ndarray]) -> float:
+    low, high = np.percentile(np.concatenate(openings), [5, 95])
+    return float(high - low)
