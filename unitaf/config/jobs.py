@@ -147,7 +147,7 @@ class PrepareConfig(Settings):
     transcriber: str | None = Field("tiny.en", description="Or a faster-whisper folder; or none.")
     tts: TtsConfig = HibariConfig()
     encoder: Literal["whisper"] | None = Field("whisper", description="Empty: no such features.")
-    max_alignment_cost: float = Field(0.8, gt=0, description="1: no better than nonsense.")
+    max_alignment_cost: float = Field(0.79, gt=0, description="1: no better than nonsense.")
     max_reject_fraction: float = Field(0.2, ge=0, le=1, description="Above it, exit with 1.")
     run: RunConfig = RunConfig()
     corpus: str | None = Field(None, description="Where it goes: a folder or s3://...")
