@@ -21,6 +21,7 @@ COMMANDS = {
     "voices": set(),
     "animate": {"audio", "directory", "checkpoint", "style", "fps", "format_", "rig"},
     "head": {"directory"},
+    "prepare": {"source", "corpus", "config", "set_"},
     "train": {"config", "set_"},
     "evaluate": {"checkpoint", "corpus", "config", "set_", "out"},
     "checkpoint convert": {"file", "out", "release", "set_order"},
@@ -56,6 +57,8 @@ def test_commands_and_their_options_are_these():
     [
         (["generate", "missing.csv", "store"], "there is no script missing.csv"),
         (["generate"], "say which SCRIPT and which STORE"),
+        (["prepare"], "say which SOURCE and which CORPUS"),
+        (["prepare", "nowhere", "x"], "source nowhere has no files"),
         (["generate", "{script}", "ftp://x"], "store 'ftp://x': give a folder"),
         (["generate", "{script}", "x", "--set", "output.fp=3"], "no setting 'output.fp'"),
         (

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from unitaf.cli import animate, checkpoint, display, head, training
+from unitaf.cli import animate, checkpoint, display, head, prepare, training
 from unitaf.config import load_config
 from unitaf.errors import ConfigError, UnitafError
 
@@ -149,6 +149,7 @@ def voices() -> None:
 
 app.command()(animate.animate)
 app.command()(head.head)
+app.command()(prepare.prepare)
 app.command()(training.train)
 app.command()(training.evaluate)
 
