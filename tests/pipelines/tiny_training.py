@@ -194,7 +194,7 @@ def _clip(index: int) -> Clip:
         split=("train", "train", "train", "val")[index % 4],
         speaker=("ann", "ben")[index % 2],
         language="en",
-        text="a line",
+        text="Pam met Bob",
         text_source="given",
         emotion=emotion,
         audio=encode_audio(np.zeros(samples, np.float32), 16000, "flac"),

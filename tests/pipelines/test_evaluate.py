@@ -1,0 +1,64 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.pipelines.tiny_training import DESCRIBED, write_corpus
+from unitaf.checkpoint import build_face_model, write_face_model
+from unitaf.config import EvaluateConfig, StubConfig
+from unitaf.errors import ConfigError
+from unitaf.pipelines.evaluate import evaluate
+from unitaf.storage import open_storage
+
+STUB = EvaluateConfig(tts=StubConfig(kind="stub"), split="val")
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> str:
+    torch.manual_seed(0)
+    model = build_face_model(DESCRIBED)
+    torch.nn.init.normal_(model.head.weight, std=0.3)
+    write_face_model(open_storage(str(tmp_path)), "model", DESCRIBED, model.state_dict())
+    return str(tmp_path / "model")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> str:
+    write_corpus(str(tmp_path / "corpus"))
+    return str(tmp_path / "corpus")
+
+
+def test_every_predictor_is_measured_on_every_held_out_clip(checkpoint: str, corpus: str) -> None:
+    config = STUB.model_copy(update={"cascade": checkpoint, "others": {"twin": checkpoint}})
+    found = evaluate(checkpoint, corpus, config)
+    assert found.clips == 6
+    assert list(found.scores) == ["model", "twin", "cascade", "visemes", "mean"]
+    assert found.scores["model"] == found.scores["twin"] != found.scores["cascade"]
+    still = found.scores["mean"]
+    assert (still.largest_step, still.openness_ratio, still.sync_offset_ms) == (0.0, 0.0, None)
+    assert still.jitter_ratio == pytest.approx(0.0, abs=1e-9)
+    assert still.upper_face_dynamics_deviation_mm2 >= 0.0
+    moving = found.scores["model"]
+    assert moving.jitter_ratio > 0.0
+    assert moving.lip_vertex_error_mm2 > still.lip_vertex_error_mm2
+    assert moving.bilabial_closure is not None
+    assert json.loads(found.to_json())["scores"]["mean"]["largest_step"] == 0.0
+
+
+def test_the_split_and_the_number_of_clips_are_the_users(checkpoint: str, corpus: str) -> None:
+    few = STUB.model_copy(update={"split": "train", "max_clips": 2})
+    assert evaluate(checkpoint, corpus, few).clips == 2
+    with pytest.raises(ConfigError, match="no clip with features in the split test"):
+        evaluate(checkpoint, corpus, STUB.model_copy(update={"split": "test"}))
+
+
+def test_a_model_of_other_features_is_refused(tmp_path: Path, corpus: str) -> None:
+    features = DESCRIBED.features.model_copy(update={"rate": 50.0})
+    described = DESCRIBED.model_copy(update={"features": features})
+    state = build_face_model(described).state_dict()
+    write_face_model(open_storage(str(tmp_path)), "other", described, state)
+    with pytest.raises(
+        ConfigError, match=r"reads 32 features at 50 Hz, but the corpus has 32 at 80"
+    ):
+        evaluate(str(tmp_path / "other"), corpus, STUB)
