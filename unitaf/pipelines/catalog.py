@@ -3,6 +3,7 @@
 Written once at the end of a run, streamed from the ledger: memory does not grow with the script.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def write_catalog(ledger: Ledger, path: Path, script: str) -> int:
 
     The table's metadata holds the name of the script.
     """
-    extras = [field.with_name(_extra_name(field.name)) for field in ledger.extra_schema]
+    names = _extra_names(ledger.extra_schema.names)
+    extras = [field.with_name(name) for field, name in zip(ledger.extra_schema, names, strict=True)]
     schema = pa.schema([*SCHEMA, *extras], metadata={"script": script})
     count = 0
     located = ledger.located()
@@ -88,9 +90,58 @@ def write_rejects(ledger: Ledger, path: Path, script: str) -> dict[str, int]:
     return counts
 
 
-def _extra_name(name: str) -> str:
-    """Return the catalog's name of a script column: apart if it has the name of one of ours."""
-    return f"script_{name}" if name.lower() in SCHEMA.names else name
+def merge_catalogs(catalogs: Sequence[pa.Table]) -> pa.Table:
+    """Return catalogs as one; a line that stands in several is taken from the first of them.
+
+    A script's column that has different types in them gets a type that holds all its values: text
+    if no other does.
+    """
+    if len(catalogs) == 1:
+        return catalogs[0]
+    names = dict.fromkeys(name for catalog in catalogs for name in catalog.column_names)
+    tables = list(catalogs)
+    for name in names:
+        having = [i for i, table in enumerate(tables) if name in table.column_names]
+        for i, column in zip(having, _agreed([tables[i][name] for i in having]), strict=True):
+            tables[i] = tables[i].set_column(tables[i].column_names.index(name), name, column)
+    merged = pa.concat_tables(tables, promote_options="default")
+    numbered = merged.select(["line_id", "language"]).append_column(
+        "position", pa.array(range(len(merged)))
+    )
+    first = numbered.group_by(["line_id", "language"]).aggregate([("position", "min")])
+    return merged.take(first.sort_by("position_min")["position_min"])
+
+
+def _agreed(columns: list[pa.ChunkedArray]) -> list[pa.ChunkedArray]:
+    schemas = [pa.schema([("column", column.type)]) for column in columns]
+    try:
+        wide = pa.unify_schemas(schemas, promote_options="permissive").types[0]
+        return [column.cast(wide) for column in columns]
+    except pa.ArrowException:
+        return [_as_text(column) for column in columns]
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_nested(column.type) and "binary" not in str(column.type):
+        return column.cast(pa.string())
+    values = column.to_pylist()
+    texts = [None if v is None else json.dumps(v, ensure_ascii=False, default=str) for v in values]
+    return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _extra_names(names: Sequence[str]) -> list[str]:
+    """Return the catalog's names of script columns: apart if they have the name of one of ours."""
+    own = set(SCHEMA.names)
+    taken = own | {name.lower() for name in names}
+    found = []
+    for name in names:
+        new = name
+        if name.lower() in own:
+            while new.lower() in taken:
+                new = f"script_{new}"
+            taken.add(new.lower())
+        found.append(new)
+    return found
 
 
 def _catalog_batch(

@@ -3,18 +3,21 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from unitaf.errors import ConfigError
-from unitaf.pipelines.catalog import REJECTS_SCHEMA
+from unitaf.errors import ConfigError, StorageError
+from unitaf.pipelines.catalog import REJECTS_SCHEMA, merge_catalogs
 from unitaf.pipelines.planning import read_manifests
 from unitaf.pipelines.shards import decode_plan
 from unitaf.pipelines.takes import decode_takes
+from unitaf.script.language import canonical_language
 from unitaf.storage import ObjectFile, ObjectInfo, Storage, open_storage, read_many
 from unitaf.types import Take
 
@@ -79,20 +82,14 @@ class TakeStore:
 
         Raises:
             ConfigError: If no run has ended on this store yet.
+            StorageError: If a catalog is damaged.
         """
         tables = list(self._newest("catalog.parquet"))
         if not tables:
             raise ConfigError(
                 f"{self.uri} has no catalog; no run of 'unitaf generate' has ended there yet"
             )
-        if len(tables) == 1:
-            return tables[0]
-        merged = pa.concat_tables(tables, promote_options="permissive")
-        numbered = merged.select(["line_id", "language"]).append_column(
-            "position", pa.array(range(len(merged)))
-        )
-        first = numbered.group_by(["line_id", "language"]).aggregate([("position", "min")])
-        return merged.take(first.sort_by("position_min")["position_min"])
+        return merge_catalogs(tables)
 
     def rejects(self) -> pa.Table:
         """Return the rejected lines of the newest run of every script."""
@@ -107,11 +104,13 @@ class TakeStore:
             language: Needed if the line exists in several.
 
         Raises:
-            ConfigError: If there is no such line, or it exists in several languages.
+            ConfigError: If there is no such line, it exists in several languages, or the language
+                is not a tag.
         """
         catalog = self.catalog()
         found = catalog.filter(pc.equal(catalog["line_id"], line_id))
         if language is not None:
+            language = _canonical(language)
             found = found.filter(pc.equal(found["language"], language))
         if len(found) == 0:
             tail = f" in {language}" if language else ""
@@ -122,7 +121,11 @@ class TakeStore:
         return next(self.takes(found))[1]
 
     def takes(self, catalog: pa.Table) -> Iterator[tuple[dict[str, Any], Take]]:
-        """Yield catalog rows with their takes, file by file: each row group is read once."""
+        """Yield catalog rows with their takes, file by file: each row group is read once.
+
+        Raises:
+            StorageError: If a file is damaged.
+        """
         ordered = catalog.sort_by(
             [("file", "ascending"), ("row_group", "ascending"), ("file_row", "ascending")]
         )
@@ -130,11 +133,14 @@ class TakeStore:
         takes: dict[str, Take] = {}
         for row in _rows(ordered):
             if row["file"] != name:
-                file = pq.ParquetFile(pa.PythonFile(ObjectFile(self._storage, row["file"]), "r"))
                 name, group = row["file"], None
+                with self._reading(row["file"]):
+                    file = pq.ParquetFile(pa.PythonFile(ObjectFile(self._storage, name), "r"))
             if row["row_group"] != group:
                 group = row["row_group"]
-                takes = {take.key: take for take in decode_takes(file.read_row_group(group))}
+                with self._reading(row["file"]):
+                    table = file.read_row_group(group)
+                takes = {take.key: take for take in decode_takes(table)}
             take = takes[row["take_key"]]
             # Lines with the same words share one take; each has its own id and speaker.
             said = replace(take.utterance, id=row["line_id"], speaker=row["speaker"])
@@ -158,7 +164,7 @@ class TakeStore:
             languages.add(manifest.language)
         runs = tuple(self._runs())
         if not runs:
-            raise ConfigError(f"{self.uri} is no store: 'unitaf generate' has not been there")
+            raise self._no_store()
         open_shards, open_lines = self._open_work(committed)
         return StoreStatus(
             takes=takes,
@@ -179,7 +185,12 @@ class TakeStore:
 
         Args:
             older_than_s: Younger ones are left alone: a run may be about to refer to them.
+
+        Raises:
+            ConfigError: If nothing was ever generated there.
         """
+        if not any(self._runs()):
+            raise self._no_store()
         before = time.time() - older_than_s
         found = [
             info
@@ -189,7 +200,7 @@ class TakeStore:
                 self._storage.leftovers(),
             )
             for info in listed
-            if info.modified_s < before and not info.name.endswith("/plan.json")
+            if info.modified_s < before and not _is_plan(info)
         ]
         # References are read after the objects are listed, so that one made meanwhile counts.
         used = {manifest.payload for manifest in read_manifests(self._storage)}
@@ -209,11 +220,21 @@ class TakeStore:
             info.name for info in self._storage.list("runs/") if info.name.endswith("/" + name)
         ]
         for path in sorted(names, reverse=True):
-            file = pq.ParquetFile(pa.PythonFile(ObjectFile(self._storage, path), "r"))
+            with self._reading(path):
+                file = pq.ParquetFile(pa.PythonFile(ObjectFile(self._storage, path), "r"))
             script = file.schema_arrow.metadata[b"script"]
             if script not in seen:
                 seen.add(script)
-                yield file.read()
+                with self._reading(path):
+                    table = file.read()
+                yield table
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            raise StorageError(f"{name} in {self.uri} is damaged: {error}") from error
 
     def _runs(self) -> Iterator[RunStatus]:
         names = {info.name for info in self._storage.list("runs/")}
@@ -222,29 +243,40 @@ class TakeStore:
             data = json.loads(self._storage.read(report)) if report in names else None
             yield RunStatus(run, data)
 
+    def _no_store(self) -> ConfigError:
+        return ConfigError(f"{self.uri} is no store: 'unitaf generate' has not been there")
+
     def _plan_names(self) -> Iterator[str]:
-        listed = self._storage.list("plans/")
-        return (info.name for info in listed if info.name.endswith("/plan.json"))
+        return (info.name for info in self._storage.list("plans/") if _is_plan(info))
 
     def _open_work(self, committed: set[str]) -> tuple[int, int]:
-        newest = sorted(
-            (info for info in self._storage.list("plans/") if info.name.endswith("/plan.json")),
-            key=lambda info: info.modified_s,
-        )
-        if not newest:
-            return 0, 0
-        shards = decode_plan(self._storage.read(newest[-1].name)).shards
-        left = [shard for shard in shards if shard.id not in committed]
-        return len(left), sum(shard.num_lines for shard in left)
+        plans = [info for info in self._storage.list("plans/") if _is_plan(info)]
+        for info in sorted(plans, key=lambda plan: plan.modified_s, reverse=True):
+            shards = decode_plan(self._storage.read(info.name)).shards
+            left = [shard for shard in shards if shard.id not in committed]
+            if left:
+                return len(left), sum(shard.num_lines for shard in left)
+        return 0, 0
 
 
-def open_store(uri: str) -> TakeStore:
+def open_store(uri: str | Path) -> TakeStore:
     """Open a store of takes for reading.
 
     Args:
         uri: A folder or ``s3://bucket/prefix``.
     """
-    return TakeStore(open_storage(uri))
+    return TakeStore(open_storage(str(uri)))
+
+
+def _is_plan(info: ObjectInfo) -> bool:
+    return info.name.endswith("/plan.json")
+
+
+def _canonical(language: str) -> str:
+    try:
+        return canonical_language(language)
+    except ValueError as error:
+        raise ConfigError(f"the language {error}") from error
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
