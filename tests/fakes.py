@@ -18,12 +18,13 @@ class KillingStorage:
         inner: The storage that does the work.
         prefix: Objects whose names begin so.
         when: ``before`` or ``after`` the creation.
-        marker: A file that says that it has happened; the process that makes it does the deed.
+        marker: A file that says that it has happened; the process that makes it does the deed. None
+            to strike every time.
         victim: The process id to kill; the calling process if None.
     """
 
     def __init__(
-        self, inner: Storage, prefix: str, when: str, marker: Path, victim: int | None = None
+        self, inner: Storage, prefix: str, when: str, marker: Path | None, victim: int | None = None
     ) -> None:
         self._inner = inner
         self._prefix = prefix
@@ -44,10 +45,11 @@ class KillingStorage:
     def _strike(self, name: str, moment: str) -> None:
         if moment != self._when or not name.startswith(self._prefix):
             return
-        try:
-            self._marker.touch(exist_ok=False)
-        except FileExistsError:
-            return
+        if self._marker is not None:
+            try:
+                self._marker.touch(exist_ok=False)
+            except FileExistsError:
+                return
         os.kill(self._victim or os.getpid(), signal.SIGKILL)
 
     def read(self, name: str) -> bytes:

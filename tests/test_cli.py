@@ -67,6 +67,7 @@ def test_commands_and_their_options_are_these():
         ),
         (["generate", "{script}", "x", "--set", "tts.voice=elvis"], "elvis"),
         (["status", "nowhere"], "nowhere is no store"),
+        (["gc", "nowhere"], "nowhere is no store"),
         (["show", "nowhere", "a"], "nowhere has no catalog"),
         (["export", "nowhere", "out", "--format", "mp7"], "unknown format mp7"),
         (["animate", "nowhere.wav", "out"], "there is no recording nowhere.wav"),

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import KillingStorage
 from tests.servers import Fault, FaultProxy, SeaweedFS
 from unitaf import generate, open_store
 from unitaf.config import check_config
-from unitaf.errors import StorageError
+from unitaf.errors import BackendError, StorageError
 from unitaf.pipelines.progress import Progress
+from unitaf.storage import open_storage
+from unitaf.storage.local import LocalStorage
 
 LINES = 40
 
@@ -84,6 +87,42 @@ def test_a_wrong_secret(script: Path, s3_store_uri: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(StorageError, match=r"AWS_SECRET_ACCESS_KEY|403"):
         generate(script, s3_store_uri, config())
+
+
+def test_a_worker_that_always_dies_ends_the_run(script: Path, tmp_path: Path, ray_cluster: str):
+    storage = KillingStorage(open_storage(str(tmp_path / "store")), "takes/", "before", None)
+    with pytest.raises(BackendError, match="a worker died 5 times"):
+        generate(script, storage, config(shard_size=40))
+
+
+def test_a_worker_that_fails_in_its_own_way_is_told_in_a_sentence(
+    script: Path, tmp_path: Path, ray_cluster: str
+):
+    class Rotten(LocalStorage):
+        def read(self, name: str) -> bytes:
+            data = super().read(name)
+            return data[:50] if name.endswith(".parquet") else data
+
+    with pytest.raises(
+        BackendError, match=r"a worker failed: pyarrow\.lib\.ArrowInvalid: Parquet"
+    ) as caught:
+        generate(script, Rotten(tmp_path / "store"), config(shard_size=40))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_dies_for_good_in_mid_run_is_named(
+    script: Path, s3_store_uri: str, seaweed: SeaweedFS, ray_cluster: str
+):
+    def kill(progress: Progress) -> None:
+        if progress.lines >= 8:
+            seaweed.kill()
+
+    try:
+        with pytest.raises(StorageError, match=r"plans/|takes/|manifests/"):
+            generate(script, s3_store_uri, config(retry_budget_s=2), kill)
+    finally:
+        seaweed.start()
+    assert generate(script, s3_store_uri, config()).takes == LINES
 
 
 def test_a_store_on_a_file_is_refused(script: Path, tmp_path: Path, ray_cluster: str):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from unitaf import generate, open_store
-from unitaf.config import check_config
+from unitaf.config import check_config, load_config
 from unitaf.errors import ConfigError
 from unitaf.pipelines.progress import Progress
 
@@ -156,6 +156,38 @@ def test_two_scripts_in_one_store_are_one_catalog(tmp_path: Path, ray_cluster: s
         "a": "Newer.",
         "b": "Two.",
     }
+
+
+def test_scripts_of_one_name_in_two_folders_do_not_hide_each_other(
+    tmp_path: Path, ray_cluster: str, monkeypatch: pytest.MonkeyPatch
+):
+    store, config = str(tmp_path / "store"), check_config(STUB, "test")
+    for line_id in ("a", "b"):
+        (tmp_path / line_id).mkdir()
+        monkeypatch.chdir(tmp_path / line_id)
+        write_script(Path("lines.csv"), [{"line_id": line_id, "text": "One."}])
+        generate("lines.csv", store, config)
+    assert sorted(open_store(store).catalog()["line_id"].to_pylist()) == ["a", "b"]
+
+
+def test_a_run_leaves_what_repeats_it_and_tells_how_it_went(tmp_path: Path, ray_cluster: str):
+    script = write_script(
+        tmp_path / "s.csv", [{"line_id": "a", "text": "One."}, {"line_id": "b", "text": "Two."}]
+    )
+    store = tmp_path / "store"
+    report = generate(script, store, check_config(STUB, "test"))
+    folder = store / "runs" / report.run
+    assert json.loads((folder / "report.json").read_text()) == json.loads(report.to_json())
+    events = [json.loads(line) for line in (folder / "progress.ndjson").read_text().splitlines()]
+    assert [event["event"] for event in events if event["event"] == "shard"] == ["shard"]
+    assert events[-1]["progress"]["lines"] == 2
+    assert report.seconds["make"] < sum(report.seconds[name] for name in ("plan", "start", "end"))
+
+    config = load_config(folder / "config.yaml")
+    assert config.script.path is not None
+    again = generate(config.script.path, str(config.store), config)
+    assert (again.made, again.reused) == (0, 2)
+    assert open_store(store).catalog().num_rows == 2
 
 
 def test_a_job_that_does_not_fit_the_cluster_is_refused(tmp_path: Path, ray_cluster: str):

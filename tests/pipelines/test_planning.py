@@ -6,10 +6,11 @@ import pytest
 
 from unitaf.build import build_face
 from unitaf.config import GenerateConfig, check_config
-from unitaf.errors import StorageError
+from unitaf.errors import ConfigError, StorageError
 from unitaf.pipelines.making import ShardMaker
 from unitaf.pipelines.planning import open_job, plan_work
 from unitaf.pipelines.shards import PlannedShard
+from unitaf.pipelines.store import TakeStore
 from unitaf.storage import Storage, open_storage
 from unitaf.tts.stub import StubSpeech
 
@@ -70,6 +71,17 @@ def test_what_was_committed_meanwhile_is_left_out(
     assert pending(script, storage, config) == ()
 
 
+def test_what_was_made_since_the_first_cut_is_not_cut_again(
+    tmp_path: Path, storage: Storage, config: GenerateConfig
+):
+    script = write(tmp_path / "s.csv", 30)
+    with open_job(script, storage, config) as job:
+        assert sum(len(shard) for shard in job.ledger.cut(8)) == 30
+        make(plan_work(job, config).pending[:2], storage, config)
+        assert job.refresh()
+        assert sum(len(shard) for shard in job.ledger.cut(8)) == job.counts().todo < 30
+
+
 def test_a_line_that_two_scripts_make_at_once_is_read_from_one_place(
     tmp_path: Path, storage: Storage, config: GenerateConfig
 ):
@@ -93,6 +105,32 @@ def test_lines_that_another_job_made_are_not_made_again(
     (tmp_path / "s.csv").write_text((tmp_path / "s.csv").read_text() + "new,One more line.\n")
     left = pending(script, storage, config)
     assert [shard.num_lines for shard in left] == [1]
+
+
+def test_status_tells_what_is_left(tmp_path: Path, storage: Storage, config: GenerateConfig):
+    shards = pending(write(tmp_path / "s.csv", 30), storage, config)
+    make(shards[:1], storage, config)
+    make(pending(write(tmp_path / "other.csv", 32, "!"), storage, config), storage, config)
+    storage.create("runs/x/config.yaml", b"")
+    status = TakeStore(storage).status()
+    left = sum(shard.num_lines for shard in shards[1:])
+    assert (status.open_shards, status.open_lines) == (len(shards) - 1, left)
+    assert status.takes == 32 + shards[0].num_lines
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("http://host/lines.csv", "give a local file or s3"),
+        ("s3://lines.csv", "give a local file or s3"),
+        ("s3://bucket/folder/", "give a local file or s3"),
+    ],
+)
+def test_scripts_that_are_nowhere_are_refused(
+    script: str, message: str, storage: Storage, config: GenerateConfig
+):
+    with pytest.raises(ConfigError, match=message), open_job(script, storage, config):
+        pass
 
 
 def test_a_manifest_that_is_none_is_named(tmp_path: Path, storage: Storage, config: GenerateConfig):

@@ -24,6 +24,8 @@ app = typer.Typer(
 
 app.add_typer(checkpoint.app, name="checkpoint")
 
+_INTERRUPTED = 130
+
 StoreArgument = Annotated[str, typer.Argument(help="A folder or s3://bucket/prefix.")]
 
 
@@ -161,6 +163,9 @@ def main() -> None:
     except UnitafError as error:
         print(f"unitaf: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
-    except KeyboardInterrupt:
-        print("unitaf: interrupted; what is committed stays, run the same again", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as stopped:
+        # Typer turns an interruption into this exit code, without a word.
+        if stopped.code == _INTERRUPTED:
+            told = "unitaf: interrupted; what is committed stays, run the same again"
+            print(told, file=sys.stderr)
+        raise

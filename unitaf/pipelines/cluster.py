@@ -7,7 +7,9 @@ back; what was made is written by the actor itself.
 import logging
 import os
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -15,9 +17,16 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 import ray
 import ray.data
+import ray.exceptions
+from ray.util.annotations import RayDeprecationWarning
 
 from unitaf.config import RunConfig
-from unitaf.errors import ConfigError, UnitafError
+from unitaf.errors import BackendError, ConfigError, UnitafError
+
+_MAX_DEATHS = 4
+"""How often a worker is started again, and a piece tried again, after a worker died at it."""
+
+_RAISED = re.compile(r"^[A-Za-z_][\w.]*: .*$", re.MULTILINE)
 
 Piece = TypeVar("Piece")
 Record = TypeVar("Record")
@@ -80,7 +89,19 @@ class Pool(Generic[Piece, Record]):
         rows = [{"piece": pickle.dumps(piece)} for piece in self._pieces]
         with ray_running():
             self.num_actors = _num_actors(self._run, len(rows))
-            outcomes = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            outcomes = self._spread(rows)
+            for row in _told(outcomes.iter_rows()):
+                outcome = pickle.loads(row["outcome"])
+                if isinstance(outcome, UnitafError):
+                    raise outcome
+                yield outcome
+
+    def _spread(self, rows: list[dict[str, bytes]]) -> ray.data.Dataset:
+        with warnings.catch_warnings():
+            # Ray means to drop these two words, and has no others for them yet. Without them it
+            # starts a worker that dies again for ever, without telling.
+            warnings.simplefilter("ignore", RayDeprecationWarning)
+            return ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
                 _Actor,
                 fn_constructor_args=(self._build,),
                 batch_size=1,
@@ -90,12 +111,24 @@ class Pool(Generic[Piece, Record]):
                 ),
                 num_cpus=self._run.cpus_per_actor,
                 num_gpus=self._run.gpus_per_actor or None,
+                max_restarts=_MAX_DEATHS,
+                max_task_retries=_MAX_DEATHS,
             )
-            for row in outcomes.iter_rows():
-                outcome = pickle.loads(row["outcome"])
-                if isinstance(outcome, UnitafError):
-                    raise outcome
-                yield outcome
+
+
+def _told(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Give rows; tell in a sentence what Ray tells in pages."""
+    try:
+        yield from rows
+    except ray.exceptions.RayTaskError as error:
+        # Ray wraps what was raised and keeps it as text only: the first line of that form is it.
+        told = _RAISED.search(str(error))
+        raise BackendError(f"a worker failed: {told[0] if told else error}") from error
+    except ray.exceptions.RayActorError as error:
+        raise BackendError(
+            f"a worker died {_MAX_DEATHS + 1} times, perhaps for lack of memory: try fewer"
+            " run.num_actors or a smaller run.shard_size; what is committed stays"
+        ) from error
 
 
 def _num_actors(run: RunConfig, num_pieces: int) -> int:

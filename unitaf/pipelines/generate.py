@@ -7,6 +7,7 @@ write their own files; only a small record comes back.
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from unitaf.pipelines.making import ShardMaker, ShardRecord
 from unitaf.pipelines.planning import Job, Work, open_job, plan_work
 from unitaf.pipelines.progress import OnProgress, Recorder, Report
 from unitaf.pipelines.runs import new_run_folder
-from unitaf.pipelines.shards import PlannedShard
+from unitaf.pipelines.shards import PlannedShard, Recipe
 from unitaf.storage import Storage, check_storage, open_storage
 
 
@@ -37,7 +38,7 @@ def build_work(config: GenerateConfig, storage: Storage) -> Callable[[PlannedSha
 
 def generate(
     script: str | Path,
-    store: str | Storage,
+    store: str | Path | Storage,
     config: GenerateConfig | None = None,
     on_progress: OnProgress | None = None,
 ) -> Report:
@@ -57,26 +58,38 @@ def generate(
         StorageError: If the store failed for longer than ``run.retry_budget_s``.
     """
     config = config or GenerateConfig()
-    storage = open_storage(store, config.run.retry_budget_s) if isinstance(store, str) else store
+    if isinstance(store, str | Path):
+        storage = open_storage(str(store), config.run.retry_budget_s)
+    else:
+        storage = store
     started = time.perf_counter()
     with open_job(str(script), storage, config) as job:
         counts = job.counts()
-        run = Run(storage, str(script), counts)
+        run = Run(storage, str(script), config, counts)
         check_storage(storage.uri)
-        storage.create(f"{run.folder}/config.yaml", run.describe(config).encode())
+        storage.create(f"{run.folder}/config.yaml", run.describe().encode())
         log = storage.open_log(f"{run.folder}/progress.ndjson")
         recorder = Recorder(log, on_progress, counts.todo, counts.rejects)
         recorder.seconds["plan"] = time.perf_counter() - started
         try:
-            actors = 0
-            if counts.todo:
-                work = plan_work(job, config)
-                recorder.enter("start")
-                actors = _make(work, config, storage, recorder)
-            recorder.enter("end")
-            return run.finish(job, recorder, actors)
-        finally:
-            recorder.close()
+            report = _run(job, run, config, recorder)
+        except BaseException:
+            # The first error is the one to tell, also where the log cannot be written either.
+            with suppress(StorageError):
+                recorder.close()
+            raise
+        recorder.close()
+        return report
+
+
+def _run(job: Job, run: "Run", config: GenerateConfig, recorder: Recorder) -> Report:
+    actors = 0
+    if job.counts().todo:
+        work = plan_work(job, config)
+        recorder.enter("start")
+        actors = _make(work, config, job.storage, recorder)
+    recorder.enter("end")
+    return run.finish(job, recorder, actors)
 
 
 class Run:
@@ -85,18 +98,25 @@ class Run:
     Args:
         storage: The store.
         script: The script, as the user named it.
+        config: The job.
         counts: How the script divided when the run began.
     """
 
-    def __init__(self, storage: Storage, script: str, counts: Counts) -> None:
+    def __init__(
+        self, storage: Storage, script: str, config: GenerateConfig, counts: Counts
+    ) -> None:
         self.folder = new_run_folder()
         self._storage = storage
-        self._script = script
+        self._script = script if "://" in script else str(Path(script).resolve())
+        self._name = config.script.name or self._script
+        self._config = config
         self._counts = counts
 
-    def describe(self, config: GenerateConfig) -> str:
+    def describe(self) -> str:
         """Return the job file of the run: given to ``--config``, it does the same again."""
-        return f"# unitaf generate {self._script} {self._storage.uri}\n{dump_config(config)}"
+        script = self._config.script.model_copy(update={"path": self._script})
+        update = {"script": script, "store": self._storage.uri}
+        return dump_config(self._config.model_copy(update=update))
 
     def finish(self, job: Job, recorder: Recorder, actors: int) -> Report:
         """Write catalog, rejects and report.
@@ -114,17 +134,22 @@ class Run:
         job.ledger.note_engine_rejects()
         with tempfile.TemporaryDirectory(prefix="unitaf-") as scratch:
             tables = Path(scratch)
-            takes = write_catalog(job.ledger, tables / "catalog.parquet", self._script)
-            rejects = write_rejects(job.ledger, tables / "rejects.parquet", self._script)
+            takes = write_catalog(job.ledger, tables / "catalog.parquet", self._name)
+            rejects = write_rejects(job.ledger, tables / "rejects.parquet", self._name)
             for name in ("rejects.parquet", "catalog.parquet"):
                 self._storage.create(f"{self.folder}/{name}", (tables / name).read_bytes())
         recorder.stop()
-        report = self._report(recorder, actors, takes, rejects)
+        report = self._report(job.recipe, recorder, actors, takes, rejects)
         self._storage.create(f"{self.folder}/report.json", report.to_json().encode())
         return report
 
     def _report(
-        self, recorder: Recorder, actors: int, takes: int, rejects: dict[str, int]
+        self,
+        recipe: Recipe,
+        recorder: Recorder,
+        actors: int,
+        takes: int,
+        rejects: dict[str, int],
     ) -> Report:
         seconds = recorder.seconds
         made_s = seconds.get("make", 0.0)
@@ -143,6 +168,10 @@ class Run:
             payload_bytes=recorder.payload_bytes,
             shards=recorder.shards,
             actors=actors,
+            tts=recipe.tts,
+            face=recipe.face,
+            fps=recipe.fps,
+            audio_format=recipe.audio_format,
             seconds=seconds,
             audio_s_per_s=recorder.audio_s / made_s if made_s else 0.0,
             overhead=actors * made_s / model_s if model_s else 0.0,

@@ -75,7 +75,7 @@ class Counts:
     unique: int
     """Different takes that the script needs."""
     done: int
-    """Of these, how many the store holds or knows to be impossible."""
+    """Of these, how many the store holds."""
     todo: int
     todo_characters: int
     todo_languages: int
@@ -167,7 +167,7 @@ class Ledger:
             "SELECT (SELECT count(*) FROM line), (SELECT count(*) FROM reject)"
         )
         unique, done, todo, characters, languages = self._one(
-            "SELECT count(*), count(done.key), count(*) - count(done.key),"
+            "SELECT count(*), count(done.payload), count(*) - count(done.key),"
             " coalesce(sum(CASE WHEN done.key IS NULL THEN characters END), 0),"
             " count(DISTINCT CASE WHEN done.key IS NULL THEN language END)"
             " FROM job LEFT JOIN done USING (key)"
@@ -186,6 +186,7 @@ class Ledger:
         they are sorted by length.
         """
         self._db.execute("BEGIN")
+        self._db.execute("UPDATE job SET shard = NULL")
         self._db.execute(
             "UPDATE job SET shard = dealt.shard FROM ("
             " SELECT key, (row_number() OVER w - 1) % ((count(*) OVER g + ? - 1) / ?) AS shard"

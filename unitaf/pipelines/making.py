@@ -8,7 +8,7 @@ import io
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 import pyarrow as pa
@@ -159,8 +159,15 @@ class ShardMaker:
                 rejects.append(RejectSummary(keys[error.utterance_id], error.column, error.reason))
                 batch = [u for u in batch if u.id != error.utterance_id]
             else:
+                # Features are not written: a long shard would hold them until its commit.
                 return [
-                    Take(keys[said.id], said, speech, motion, self._provenance)
+                    Take(
+                        keys[said.id],
+                        said,
+                        replace(speech, features=speech.features[:0].copy()),
+                        motion,
+                        self._provenance,
+                    )
                     for said, speech, motion in zip(batch, speeches, motions, strict=True)
                 ]
         return []

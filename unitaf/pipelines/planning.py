@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from unitaf.build import build_face, build_script_defaults, build_tts
 from unitaf.config import GenerateConfig
-from unitaf.errors import StorageError
+from unitaf.errors import ConfigError, StorageError
 from unitaf.pipelines.ledger import Counts, Ledger
 from unitaf.pipelines.making import LINES_SCHEMA, encode_lines
 from unitaf.pipelines.shards import (
@@ -45,11 +45,13 @@ class Job:
     Args:
         ledger: The script's lines.
         storage: The store.
+        recipe: What takes are made with.
     """
 
-    def __init__(self, ledger: Ledger, storage: Storage) -> None:
+    def __init__(self, ledger: Ledger, storage: Storage, recipe: Recipe) -> None:
         self.ledger = ledger
         self.storage = storage
+        self.recipe = recipe
         self.committed: set[str] = set()
         """The shards that the store holds, as of the last `refresh`."""
 
@@ -98,7 +100,7 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
         path = fetch_script(script, folder, config.run.retry_budget_s)
         opened = open_script(path, build_script_defaults(config))
         ledger.load(opened, lambda utterance: take_key(utterance, recipe), check)
-        job = Job(ledger, storage)
+        job = Job(ledger, storage, recipe)
         job.refresh()
         yield job
     finally:
@@ -108,11 +110,17 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
 
 def fetch_script(script: str, folder: Path, patience_s: float) -> Path:
     """Return a script as a local file: from S3 it is copied into a folder first."""
-    if "://" not in script:
+    scheme, separator, rest = script.partition("://")
+    if not separator:
         return Path(script)
     parent, _, name = script.rpartition("/")
+    if scheme != "s3" or "/" not in rest or not name or name.startswith("."):
+        raise ConfigError(f"script {script!r}: give a local file or s3://bucket/name")
+    storage = open_storage(parent, patience_s)
+    if not storage.exists(name):
+        raise ConfigError(f"there is no script {script}")
     local = folder / name
-    local.write_bytes(open_storage(parent, patience_s).read(name))
+    local.write_bytes(storage.read(name))
     return local
 
 

@@ -3,12 +3,13 @@
 import itertools
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unitaf.config import GenerateConfig
 from unitaf.pipelines.ledger import Counts
 from unitaf.pipelines.planning import open_job
+from unitaf.pipelines.shards import Recipe
 from unitaf.storage import Storage, open_storage
 
 _CHARACTERS_A_SECOND = 15.0
@@ -35,8 +36,8 @@ class Preview:
 def preview(script: str | Path, store: str, config: GenerateConfig) -> Preview:
     """Find what a run would make, without a worker, a model or a write.
 
-    Speed and size are those of the newest run on the store that made something; without one, of a
-    common desktop machine.
+    Speed and size are those of the newest run on the store that made something with the same engine
+    and settings; without one, of a common desktop machine.
 
     Raises:
         ConfigError: If the script or a setting cannot be used.
@@ -52,17 +53,27 @@ def preview(script: str | Path, store: str, config: GenerateConfig) -> Preview:
             )
         )
     audio_s = counts.todo_characters / _CHARACTERS_A_SECOND
-    speed, bytes_a_second, basis = _measured(storage, config)
-    wall_s = audio_s / speed + _START_S if counts.todo else 0.0
-    return Preview(counts, audio_s, wall_s, audio_s * bytes_a_second, basis, rejects)
+    measured = _measured(storage, job.recipe, config)
+    wall_s = audio_s / measured.audio_s_per_s + _START_S if counts.todo else 0.0
+    payload_bytes = audio_s * measured.bytes_a_second
+    return Preview(counts, audio_s, wall_s, payload_bytes, measured.basis, rejects)
 
 
-def _measured(storage: Storage, config: GenerateConfig) -> tuple[float, float, str]:
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    audio_s_per_s: float
+    bytes_a_second: float
+    basis: str
+
+
+def _measured(storage: Storage, recipe: Recipe, config: GenerateConfig) -> _Measured:
     names = [info.name for info in storage.list("runs/") if info.name.endswith("/report.json")]
     for name in sorted(names, reverse=True):
         report = json.loads(storage.read(name))
-        if report["made"]:
-            speed, size = report["audio_s_per_s"], report["payload_bytes"] / report["audio_s"]
-            return speed, size, f"(at the speed of run {report['run']})"
+        if report["made"] and all(report[key] == value for key, value in asdict(recipe).items()):
+            size = report["payload_bytes"] / report["audio_s"]
+            basis = f"(at the speed of run {report['run']})"
+            return _Measured(report["audio_s_per_s"], size, basis)
     workers = config.run.num_actors or os.cpu_count() or 1
-    return workers * _AUDIO_S_PER_S_A_WORKER, _BYTES_A_SECOND, "(no run to measure by yet)"
+    basis = "(no run like it to measure by yet)"
+    return _Measured(workers * _AUDIO_S_PER_S_A_WORKER, _BYTES_A_SECOND, basis)

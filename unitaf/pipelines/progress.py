@@ -61,7 +61,7 @@ class Report:
     made: int
     """Takes made by this run; identical lines are made once."""
     reused: int
-    """Different takes that the store held already."""
+    """Different takes that the store held when the run began."""
     rejects: int
     rejects_by_column: dict[str, int]
     audio_s: float
@@ -69,6 +69,11 @@ class Report:
     payload_bytes: int
     shards: int
     actors: int
+    tts: str
+    """The engine's fingerprint."""
+    face: str
+    fps: float
+    audio_format: str
     seconds: dict[str, float]
     """Wall time by stage (plan, start, make, end), and worker time by kind of work."""
     audio_s_per_s: float
@@ -111,6 +116,8 @@ class Recorder:
 
     def enter(self, stage: str) -> None:
         """Close the running stage and begin another."""
+        if stage == self._stage:
+            return
         now = self._clock()
         self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._stage_start
         self._stage, self._stage_start = stage, now
@@ -137,6 +144,8 @@ class Recorder:
         for kind, seconds in record.seconds.items():
             self.seconds[kind] = self.seconds.get(kind, 0.0) + seconds
         self._tell({"event": "shard", **asdict(record)})
+        if self.lines == self._lines_total:
+            self.enter("end")
 
     def progress(self) -> Progress:
         """Return how far the run is."""
