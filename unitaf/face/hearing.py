@@ -2,7 +2,7 @@
 
 `PhoneRecognizer` hears them with the phoneme network of the hama package (Apache-2.0, weights in
 the wheel): English and Korean; of other languages it hears the nearest sounds of these two.
-`HeardVisemes` animates recordings by rules from them.
+`HeardVisemes` animates recordings by rules from them and from the pitch.
 
 Conventions: the network is a CTC recogniser (Graves et al. 2006): of each sound it marks one
 moment, late in it, and not its extent. A sound is taken to begin a fixed time before its mark,
@@ -26,11 +26,12 @@ from unitaf import timing
 from unitaf.audio import resample
 from unitaf.errors import BackendError
 from unitaf.face.phones import postures
+from unitaf.face.pitch import PITCH_RATE, track_pitch
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.types import FaceMotion, Phone, Speech, Utterance
 
 REVISION = 1
-"""Raised with every change that moves a phone."""
+"""Raised with every change that moves a phone or the pitch."""
 
 SAMPLE_RATE = 16_000
 MODEL_SHA256 = "a9fcfe73e179ca48e399cd76a90a6b3e1887bf5037ecc52b778d13a149563328"
@@ -227,7 +228,7 @@ def _end(mark: _Mark, begin: float, following: float, is_quiet: Bool[np.ndarray,
 
 
 class HeardVisemes:
-    """Animates by rules speech whose phones nobody knows: it hears them first.
+    """Animates by rules speech whose phones nobody knows: it hears them and the pitch first.
 
     Args:
         recognizer: Hears phones where a speech has none.
@@ -257,4 +258,9 @@ class HeardVisemes:
     def _heard(self, speech: Speech) -> Speech:
         if speech.phones:
             return speech
-        return replace(speech, phones=self._recognizer.hear(speech.waveform, speech.sample_rate))
+        return replace(
+            speech,
+            phones=self._recognizer.hear(speech.waveform, speech.sample_rate),
+            f0=track_pitch(speech.waveform, speech.sample_rate),
+            f0_rate=PITCH_RATE,
+        )
