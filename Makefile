@@ -24,7 +24,7 @@ check: .venv/installed
 	$(BIN)/lint-imports --no-cache
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 schemas: .venv/installed
 	$(BIN)/python -m unitaf.pipelines.schemas schemas
