@@ -97,7 +97,7 @@ def _recordings_in(path: Path, directory: Path) -> Iterator[Recording]:
     if path.is_dir():
         for file in sorted(path.rglob("*")):
             is_sound = file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-            if is_sound and directory not in file.parents:
+            if is_sound and directory.resolve() not in file.resolve().parents:
                 yield Recording(file, file.relative_to(path).with_suffix("").as_posix())
     elif path.exists():
         yield Recording(path, path.stem)
