@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
-from unitaf.errors import ConfigError
-from unitaf.pipelines.export import file_names
+from unitaf.errors import ConfigError, StorageError
+from unitaf.pipelines.export import file_names, write_file
 
 
 def catalog(**columns: list[str | None]) -> pa.Table:
@@ -29,7 +31,55 @@ def test_two_lines_of_one_name_are_refused():
         file_names(table, "{line_id}")
 
 
-@pytest.mark.parametrize("template", ["{nope}", "fixed", "{line_id", "{}"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{nope}",
+        "fixed",
+        "{line_id",
+        "{}",
+        "{line_id!x}",
+        "{line_id:{x}}",
+        "{line_id:{line_id}}",
+        "{line_id:04d}",
+        "{line_id.upper}",
+        "{0}",
+    ],
+)
 def test_templates_that_cannot_work_are_refused(template: str):
     with pytest.raises(ConfigError, match="template"):
         file_names(catalog(line_id=["a"]), template)
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("{row:04d}", "0007"),
+        ("{duration_s:.2f}_{line_id:_<4}", "1.50_a___"),
+        ("{line_id!r}", "'a'"),
+        ("{speaker:>9}/{line_id}", "a"),
+        ("{row:/>4d}", "___7"),
+        ("{row:.>4d}", "7"),
+        ("{take.no}", "1"),
+    ],
+)
+def test_values_are_formatted_before_they_are_made_safe(template: str, name: str):
+    values = {"line_id": "a", "row": 7, "duration_s": 1.5, "speaker": None, "take.no": "1"}
+    assert file_names(pa.Table.from_pylist([values]), template) == [name]
+
+
+def test_no_value_leads_out_of_the_folder():
+    with pytest.raises(ConfigError, match=r"a folder would be called '\.\.'"):
+        file_names(catalog(line_id=["a"], speaker=[""]), ".{speaker}./{line_id}")
+
+
+@pytest.mark.parametrize("place", [".", "/", "folder", "..", "x" * 300])
+def test_a_place_that_is_no_file_is_refused(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    work = tmp_path / "work"
+    (work / "folder").mkdir(parents=True)
+    monkeypatch.chdir(work)
+    with pytest.raises(StorageError, match="cannot write"):
+        write_file(Path(place), b"data")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["folder", "work"]

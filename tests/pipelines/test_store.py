@@ -8,6 +8,7 @@ import pytest
 from unitaf import generate, open_store
 from unitaf.config import check_config
 from unitaf.errors import ConfigError, StorageError
+from unitaf.pipelines.export import export
 
 LINES = [
     {"line_id": "a", "text": "One.", "take": 1, "file": "x.wav", "script_file": "s", "File": "f"}
@@ -49,6 +50,17 @@ def test_a_language_may_be_written_as_in_a_script(store: Path):
         opened.take("a", "English")
     with pytest.raises(ConfigError, match="no take of line 'a' in pt-BR"):
         opened.take("a", "pt_br")
+
+
+def test_a_format_named_twice_is_written_once(store: Path, tmp_path: Path):
+    report = export(open_store(str(store)), tmp_path, ["wav", "npz", "wav"], "{row:02d}_{line_id}")
+    assert report.files == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "01_a.npz",
+        "01_a.wav",
+        "02_b.npz",
+        "02_b.wav",
+    ]
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 100, -100])

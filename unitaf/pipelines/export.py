@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
@@ -46,6 +46,7 @@ def export(
     Raises:
         ConfigError: If a format or column is unknown, or two lines would have the same file name.
     """
+    formats = list(dict.fromkeys(formats))
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise ConfigError(
@@ -68,27 +69,23 @@ def file_names(catalog: pa.Table, template: str) -> list[str]:
     """Return the file name, without suffix, of every line of a catalog.
 
     Characters that some file system refuses become ``_``; a folder whose name would be empty is
-    left out.
+    left out. Fields are formatted as `str.format` does, then made safe: no value adds a folder.
 
     Raises:
-        ConfigError: If a column is unknown, or two lines would have the same file name.
+        ConfigError: If a column is unknown or cannot be written so, or two lines would have the
+            same file name.
     """
-    try:
-        fields = sorted(
-            {field for _, field, _, _ in Formatter().parse(template) if field is not None}
-        )
-    except ValueError as error:
-        raise ConfigError(f"file name template {template!r}: {error}") from error
+    fields = _fields(template)
     unknown = [field for field in fields if field not in catalog.column_names]
     if unknown or not fields:
         raise ConfigError(
             f"file name template {template!r}: there is no column {', '.join(unknown) or '()'};"
             f" the catalog has {', '.join(catalog.column_names)}"
         )
-    names: list[str] = []
-    for row in catalog.select([*fields]).to_pylist():
-        parts = template.format_map({key: _safe(value) for key, value in row.items()}).split("/")
-        names.append("/".join(part for part in parts if part) or "_")
+    try:
+        names = [_file_name(template, row) for row in catalog.select(sorted(fields)).to_pylist()]
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ConfigError(f"file name template {template!r}: {error}") from error
     taken: dict[str, int] = {}
     for index, name in enumerate(names):
         other = taken.setdefault(name.casefold(), index)
@@ -101,8 +98,41 @@ def file_names(catalog: pa.Table, template: str) -> list[str]:
     return names
 
 
-def _safe(value: Any) -> str:
-    text = "" if value is None else _UNSAFE.sub("_", str(value)).strip(" .")
+class _SafeFormatter(Formatter):
+    """Formats the values, then makes each of them a part of a file name."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:
+        """Take a column's name as it is: dots and brackets are part of it."""
+        return kwargs[field_name], field_name
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Format a value, and make it safe."""
+        return _safe("" if value is None else super().format_field(value, format_spec))
+
+
+def _fields(template: str) -> set[str]:
+    """Return the columns that a template names."""
+    fields = set()
+    try:
+        for _, field, spec, _ in Formatter().parse(template):
+            if field is not None:
+                fields.add(field)
+                if "{" in (spec or ""):
+                    raise ValueError(f"the format {spec!r} has a column in it")
+    except ValueError as error:
+        raise ConfigError(f"file name template {template!r}: {error}") from error
+    return fields
+
+
+def _file_name(template: str, row: Mapping[str, Any]) -> str:
+    parts = _SafeFormatter().vformat(template, (), row).split("/")
+    if ".." in parts:
+        raise ValueError("a folder would be called '..'")
+    return "/".join(part for part in parts if part) or "_"
+
+
+def _safe(text: str) -> str:
+    text = _UNSAFE.sub("_", text).strip(" .")
     return f"{text}_" if _RESERVED.match(text) else text
 
 
@@ -110,12 +140,17 @@ def write_file(path: Path, data: bytes) -> None:
     """Write a file whole: readers see the old one or the new one.
 
     Raises:
-        StorageError: If the folder cannot be written.
+        StorageError: If it is a folder, or its folder cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
+        if path.is_dir():
+            raise StorageError(f"cannot write {path}: it is a folder, not a file")
+        part = path.with_name(f".{path.name}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        os.replace(part, path)
+        try:
+            part.write_bytes(data)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
