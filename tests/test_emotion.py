@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,3 +60,28 @@ def test_described_emotions_are_read_back(emotion: tuple[float, ...]):
 def test_every_known_name_is_an_emotion_in_range():
     for name in emotion_names():
         assert all(0.0 <= value <= 1.0 for value in parse_emotion(name))
+
+
+@pytest.mark.parametrize("number", ["1" * 320, "1" * 5_000, "1e999", "NaN", "Infinity"])
+@pytest.mark.parametrize("text", ["[{},0,0,0,0,0,0,0]", '{{"joy": {}}}', "{},0,0,0,0,0,0,0"])
+def test_numbers_beyond_all_bounds_are_refused(text: str, number: str):
+    with pytest.raises(ValueError, match="emotion"):
+        parse_emotion(text.format(number))
+
+
+huge = st.integers(min_value=10**320)
+written = st.recursive(
+    st.none() | st.booleans() | st.integers() | huge | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(EMOTIONS) | st.text(), inner),
+).map(json.dumps)
+typed = st.text(st.sampled_from('angrysadjoy 0123456789.:=@-+,;|%[]{}"eEnN²٣') | st.characters())
+
+
+@given(st.text() | written | typed)
+def test_any_text_is_an_emotion_or_a_value_error(text: str):
+    try:
+        emotion = parse_emotion(text)
+    except ValueError:
+        return
+    assert len(emotion) == len(EMOTIONS)
+    assert all(0.0 <= value <= 1.0 for value in emotion)

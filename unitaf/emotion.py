@@ -135,7 +135,7 @@ def describe_emotion(emotion: Emotion) -> str:
 def _parse_json(text: str) -> Emotion:
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"cannot read emotion {text[:80]!r}: it is not valid JSON") from error
     if isinstance(value, dict) and all(_is_number(v) for v in value.values()):
         return from_names({str(k): float(v) for k, v in value.items()})
@@ -155,6 +155,6 @@ def _is_number(value: object) -> bool:
         return False
     try:
         float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     return True

@@ -142,6 +142,7 @@ def test_an_emotion_may_be_words_an_object_or_eight_numbers(value):
         ({"emotion": "[" * 100_000}, "Emotion", "the emotion has 100000 characters"),
         ({"seed": "-1"}, "Seed", "whole number from 0 to 2^63-1, not '-1'"),
         ({"seed": 2**63}, "Seed", "whole number from 0 to 2^63-1"),
+        ({"seed": 10**320}, "Seed", "whole number from 0 to 2^63-1"),
         ({"seed": 1.5}, "Seed", "not 1.5"),
         ({"seed": float("inf")}, "Seed", "not inf"),
         ({"seed": "five"}, "Seed", "not 'five'"),

@@ -206,8 +206,8 @@ def _seed(value: object, default: int) -> int:
     seed = -1
     if isinstance(value, str) and _SEED.fullmatch(value):
         seed = int(value.partition(".")[0])
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        seed = int(value) if value == int(value) else -1
+    elif type(value) is int or (isinstance(value, float) and value.is_integer()):
+        seed = int(value)
     if not 0 <= seed <= MAX_SEED:
         raise _FieldError(
             "seed", f"the seed must be a whole number from 0 to 2^63-1, not {value!r}"
