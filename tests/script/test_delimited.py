@@ -104,6 +104,15 @@ def test_a_stray_quote_far_from_the_next_one_is_found(read):
     assert lines[-1] == (50_002, "49999", "Ho")
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_field_that_is_too_long_is_called_so(read, quote):
+    lines, rejects, _ = read(f"line_id,text\na,{quote}{'x' * 131_073}{quote}\nb,Ho\n")
+    assert lines == [(3, "b", "Ho")]
+    (reject,) = rejects
+    assert reject.row == 2
+    assert "a field may have 131,072" in reject.reason
+
+
 def test_a_column_without_a_name_is_carried_by_its_position(read):
     _, _, extras = read("line_id,text,,\na,Hi,x,\n")
     assert extras == {"column_3": ["x"], "column_4": [""]}

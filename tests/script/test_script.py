@@ -160,3 +160,8 @@ def test_a_file_of_whatever_bytes_is_read_or_refused(tmp_path_factory, lines, st
     flat = [row for batch in rows for row in batch]
     assert flat == sorted(set(flat))
     assert all(len(batch) <= 2 for batch in rows)
+
+
+def test_a_name_that_no_file_can_have_is_a_config_error():
+    with pytest.raises(ConfigError, match="cannot be read: File name too long"):
+        open_script(f"{'x' * 300}.csv", ScriptDefaults())

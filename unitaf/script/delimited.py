@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import pyarrow as pa
 
@@ -20,8 +20,13 @@ from unitaf.script.columns import Columns
 from unitaf.script.lines import Reject, readable_id
 from unitaf.script.source import Chunk, extra_schema, open_text
 
-_Record = tuple[int, list[str]]
-"""The line of the file where a record begins, and its fields: none if its quotes are broken."""
+
+class _Record(NamedTuple):
+    row: int
+    """The line of the file where the record begins."""
+    fields: list[str]
+    fault: str = ""
+    """Why there are no fields."""
 
 
 class DelimitedSource:
@@ -58,31 +63,32 @@ class DelimitedSource:
 
     def _header(self, delimiter: str) -> list[str]:
         with open_text(self._path, newline="") as file:
-            _, header = next(_records(file, delimiter), (1, []))
+            header = next(_records(file, delimiter), _Record(1, [])).fields
         return [name.strip() or f"column_{number}" for number, name in enumerate(header, start=1)]
 
     def _chunk(self, group: list[_Record], columns: Columns) -> Chunk:
         width = len(self._names)
-        good = [(row, fields) for row, fields in group if len(fields) == width]
-        values = list(zip(*(fields for _, fields in good), strict=True)) or [()] * width
+        good = [record for record in group if len(record.fields) == width]
+        values = list(zip(*(record.fields for record in good), strict=True)) or [()] * width
         named = dict(zip(self._names, values, strict=True))
         return Chunk(
-            rows=[row for row, _ in good],
+            rows=[record.row for record in good],
             roles={role: named[name] for role, name in columns.roles.items()},
             extras=pa.RecordBatch.from_arrays(
                 [pa.array(named[name], pa.string()) for name in columns.extras],
                 schema=extra_schema(self.schema, columns),
             ),
             rejects=[
-                self._reject(row, fields, columns.roles["line_id"])
-                for row, fields in group
-                if len(fields) != width
+                self._reject(record, columns.roles["line_id"])
+                for record in group
+                if len(record.fields) != width
             ],
         )
 
-    def _reject(self, row: int, fields: list[str], id_column: str) -> Reject:
-        if not fields:
-            return Reject(row, "", "", "a quote has no partner, or other text follows it")
+    def _reject(self, record: _Record, id_column: str) -> Reject:
+        row, fields, fault = record
+        if fault:
+            return Reject(row, "", "", fault)
         line_id = readable_id(dict(zip(self._names, fields, strict=False)).get(id_column))
         width = len(self._names)
         if len(fields) < width:
@@ -117,11 +123,19 @@ def _records(file: TextIO, delimiter: str) -> Iterator[_Record]:
         except csv.Error:
             replay.extendleft(reversed(record[1:]))
             reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-            yield row, []
+            yield _Record(row, [], _fault(record[0]))
             row += 1
             continue
         if fields is None:
             return
         if any(fields):
-            yield row, fields
+            yield _Record(row, fields)
         row += len(record)
+
+
+def _fault(line: str) -> str:
+    """Say why a record that begins with this line could not be split."""
+    limit = csv.field_size_limit()
+    if len(line) > limit:
+        return f"the line has {len(line):,} characters; a field may have {limit:,}"
+    return "a quote has no partner, or other text follows it"

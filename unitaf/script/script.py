@@ -106,15 +106,16 @@ def open_script(path: str | Path, defaults: ScriptDefaults) -> Script:
     """
     path = Path(path)
     read = FORMATS.get(path.suffix.lower())
-    if path.is_dir():
-        raise ConfigError(f"script {path} is a folder, not a file")
-    if not path.exists():
-        raise ConfigError(f"there is no script {path}")
-    if read is None:
-        raise ConfigError(
-            f"script {path} has the suffix {path.suffix!r}; it must be one of {', '.join(FORMATS)}"
-        )
     try:
+        if path.is_dir():
+            raise ConfigError(f"script {path} is a folder, not a file")
+        if not path.exists():
+            raise ConfigError(f"there is no script {path}")
+        if read is None:
+            known = ", ".join(FORMATS)
+            raise ConfigError(
+                f"script {path} has the suffix {path.suffix!r}; it must be one of {known}"
+            )
         if path.stat().st_size == 0:
             raise ConfigError(f"script {path} is empty")
         source = read(path)
