@@ -73,6 +73,7 @@ def test_audio2face_json(take: Take):
     assert document["trackPath"] == "line.wav"
     assert document["numPoses"] == len(document["facsNames"]) == 52
     assert document["numFrames"] == len(document["weightMat"]) == len(take.motion.curves)
+    assert document["joints"] == document["rotations"] == document["translations"] == []
     for index, name in enumerate(document["facsNames"]):
         got = [row[index] for row in document["weightMat"]]
         np.testing.assert_allclose(got, take.motion.curves[:, CHANNELS.index(name)], atol=5.1e-7)
