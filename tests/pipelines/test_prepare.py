@@ -100,7 +100,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_csv(folder / f"{name}.csv", moving(len(waveform) * 60 // 24000, 61, number) * 0.9)
     texts = {
         **LINES,
-        "mistaken": "Nobody ever said such a thing here.",
+        "mistaken": "Shush, hush, wash, push, cash, splash, fish, wish.",
         "long": " ".join(LINES.values()),
     }
     for name, text in texts.items():

@@ -8,7 +8,7 @@ came from.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,15 @@ class _Prepared:
     split: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The sound and the curves of a clip."""
+
+    start_s: float
+    waveform: Float32[np.ndarray, " samples"]
+    curves: Float32[np.ndarray, "frames 61"]
+
+
 class ClipMaker:
     """Makes the clips of recordings.
 
@@ -100,16 +109,18 @@ class ClipMaker:
         """Make every clip of a recording, or say why there is none."""
         try:
             prepared = self._prepare(recording, capture)
-            texts = self._texts(prepared)
+            parts = [self._part(prepared, piece) for piece in prepared.pieces]
+            texts = self._texts(prepared, parts)
         except InputError as error:
             yield Refusal(recording.id, error.column, error.reason)
             return
-        for number, (piece, text) in enumerate(zip(prepared.pieces, texts, strict=True)):
+        for number, (part, text) in enumerate(zip(parts, texts, strict=True)):
             name = recording.id if len(texts) == 1 else f"{recording.id}#{number}"
-            try:
-                yield self._clip(name, prepared, piece, text)
-            except InputError as error:
-                yield Refusal(name, error.column, error.reason)
+            made = self._clip(name, prepared, part, text)
+            if isinstance(made, InputError):
+                yield Refusal(name, made.column, made.reason)
+            else:
+                yield made
 
     def _prepare(self, recording: Recording, capture: Capture) -> _Prepared:
         rules, motion = self._rules, capture.motion
@@ -131,16 +142,45 @@ class ClipMaker:
             split=recording.split or self._split(capture.text.casefold() or recording.id),
         )
 
-    def _texts(self, prepared: _Prepared) -> list[str | InputError]:
+    def _part(self, prepared: _Prepared, piece: Piece) -> _Part | InputError:
+        """Return the sound and the curves of a piece, or why it cannot be used."""
+        name, rate, rules = prepared.recording.id, prepared.capture.sample_rate, self._rules
+        try:
+            if not piece.is_whole:
+                reason = f"{piece.duration_s:.1f} s from {piece.start_s:.1f} s on have no pause"
+                raise InputError(name, reason, column="no pause")
+            if piece.duration_s < rules.shortest_s:
+                raise InputError(name, f"it lasts {piece.duration_s:.2f} s", column="too short")
+            waveform = _samples(prepared.capture, piece)
+            levels = levels_db(waveform, rate)
+            check_sound(name, waveform, levels, rules.max_clipped_fraction)
+            start_s = timing.num_samples(piece.start_s, rate) / rate
+            frames = timing.num_frames(len(waveform), rate, rules.fps)
+            times = start_s + timing.frame_times(frames, rules.fps)
+            curves = timing.resample_linear(prepared.curves, prepared.capture.motion.fps, times)
+            curves = check_curves(name, curves, rules.tolerance)
+            check_movement(name, curves, rules.fps, is_active(levels), rules.max_frozen_s)
+        except InputError as error:
+            return error
+        return _Part(start_s, waveform, curves)
+
+    def _texts(
+        self, prepared: _Prepared, parts: Sequence[_Part | InputError]
+    ) -> list[str | InputError]:
         """Return what every piece says, or why nobody can tell."""
-        text, pieces, name = prepared.capture.text, prepared.pieces, prepared.recording.id
-        if text and len(pieces) == 1:
+        text, name = prepared.capture.text, prepared.recording.id
+        if text and len(parts) == 1:
             return [text]
         if self._transcriber is None:
-            what = f"lasts {pieces[-1].end_s:.0f} s and must be cut" if text else "has no text"
+            end_s = prepared.pieces[-1].end_s
+            what = f"lasts {end_s:.0f} s and must be cut" if text else "has no text"
             reason = f"the recording {what}, for which a transcriber is needed"
             raise InputError(name, reason, column="no transcriber")
-        heard = [self._hear(self._transcriber, prepared, piece) for piece in pieces]
+        heard: list[str | InputError] = []
+        for piece, part in zip(prepared.pieces, parts, strict=True):
+            # To share a text out, what a piece says must be known although it cannot be used.
+            is_needed = bool(text) or isinstance(part, _Part)
+            heard.append(self._hear(self._transcriber, prepared, piece) if is_needed else "")
         if not text:
             return heard
         try:
@@ -151,70 +191,40 @@ class ClipMaker:
     def _hear(self, ears: "Transcriber", prepared: _Prepared, piece: Piece) -> str | InputError:
         name, language = prepared.recording.id, prepared.recording.language
         waveform = _samples(prepared.capture, piece)
-        rate = prepared.capture.sample_rate
         try:
-            check_sound(name, waveform, levels_db(waveform, rate), 1.0)
-            return ears.transcribe(name, waveform, rate, language)
+            return ears.transcribe(name, waveform, prepared.capture.sample_rate, language)
         except InputError as error:
             return error
 
-    def _clip(self, name: str, prepared: _Prepared, piece: Piece, text: str | InputError) -> Clip:
-        capture, rules, recording = prepared.capture, self._rules, prepared.recording
-        waveform = self._checked_sound(name, capture, piece)
+    def _clip(
+        self, name: str, prepared: _Prepared, part: _Part | InputError, text: str | InputError
+    ) -> Clip | InputError:
+        if isinstance(part, InputError):
+            return part
         if isinstance(text, InputError):
-            raise text
+            return text
         if not text:
-            raise InputError(name, "none of the words are said in it", column="other words")
+            return InputError(name, "none of the words are said in it", column="other words")
+        recording, rate = prepared.recording, prepared.capture.sample_rate
         clip = Clip(
             key="",
             id=name,
             recording=recording.id,
-            start_s=timing.num_samples(piece.start_s, capture.sample_rate) / capture.sample_rate,
+            start_s=part.start_s,
             split=prepared.split,
             speaker=recording.speaker,
             language=recording.language,
             text=text,
-            text_source="given" if capture.text else "transcribed",
+            text_source="given" if prepared.capture.text else "transcribed",
             emotion=recording.emotion,
-            audio=encode_audio(waveform, capture.sample_rate, AUDIO_FORMAT),
-            sample_rate=capture.sample_rate,
-            num_samples=len(waveform),
-            curves=self._checked_curves(name, prepared, piece, waveform),
+            audio=encode_audio(part.waveform, rate, AUDIO_FORMAT),
+            sample_rate=rate,
+            num_samples=len(part.waveform),
+            curves=part.curves,
             channels=prepared.channels,
-            fps=rules.fps,
+            fps=self._rules.fps,
         )
         return replace(clip, key=clip_key(clip))
-
-    def _checked_sound(
-        self, name: str, capture: Capture, piece: Piece
-    ) -> Float32[np.ndarray, " samples"]:
-        rules = self._rules
-        if not piece.is_whole:
-            reason = f"{piece.duration_s:.1f} s from {piece.start_s:.1f} s on have no pause"
-            raise InputError(name, reason, column="no pause")
-        if piece.duration_s < rules.shortest_s:
-            raise InputError(name, f"it lasts {piece.duration_s:.2f} s", column="too short")
-        waveform = _samples(capture, piece)
-        levels = levels_db(waveform, capture.sample_rate)
-        check_sound(name, waveform, levels, rules.max_clipped_fraction)
-        return waveform
-
-    def _checked_curves(
-        self,
-        name: str,
-        prepared: _Prepared,
-        piece: Piece,
-        waveform: Float32[np.ndarray, " samples"],
-    ) -> Float32[np.ndarray, "frames 61"]:
-        rules, rate = self._rules, prepared.capture.sample_rate
-        frames = timing.num_frames(len(waveform), rate, rules.fps)
-        start_s = timing.num_samples(piece.start_s, rate) / rate
-        times = start_s + timing.frame_times(frames, rules.fps)
-        curves = timing.resample_linear(prepared.curves, prepared.capture.motion.fps, times)
-        curves = check_curves(name, curves, rules.tolerance)
-        active = is_active(levels_db(waveform, rate))
-        check_movement(name, curves, rules.fps, active, rules.max_frozen_s)
-        return curves
 
     def _split(self, group: str) -> str:
         """Return the split of everything that says the same, or comes from the same recording."""
