@@ -208,6 +208,9 @@ def test_other_programs_read_the_takes(tmp_path: Path, ray_cluster: str):
     curves = frame["curves"][0]
     assert len(curves) == -(-frame["num_samples"][0] * 10 // frame["sample_rate"][0])
     assert len(curves[0]) == 61
+    # The folder's language=en would be a second column of that name.
+    whole = pandas.read_parquet(tmp_path / "store" / "takes", partitioning=None)
+    assert whole["language"].tolist() == ["en"]
     pattern = f"{tmp_path}/store/takes/*/*.parquet"
     found = duckdb.sql(
         f"SELECT language, len(curves), len(curves[1]), audio[1:4]::VARCHAR"
