@@ -133,3 +133,15 @@ def test_a_corpus_too_small_for_its_workers_is_refused(tmp_path: Path) -> None:
     write_corpus(str(tmp_path / "corpus"), clips=4)
     with pytest.raises(ConfigError, match="fewer batches of 4 than there are workers"):
         train(job(str(tmp_path / "out"), str(tmp_path / "corpus")))
+
+
+def test_a_training_lives_on_a_server(s3_store_uri: str, ray_cluster: str) -> None:
+    write_corpus(f"{s3_store_uri}/corpus", clips=12)
+    stages = tuple(stage.model_copy(update={"steps": 2}) for stage in STAGES[2:])
+    config = job(f"{s3_store_uri}/out", f"{s3_store_uri}/corpus", stages=stages)
+    one = config.workers.model_copy(update={"num_workers": 1})
+    report = train(config.model_copy(update={"workers": one}))
+    assert report.checkpoint == f"{s3_store_uri}/out/checkpoints/expression"
+    assert load_face_model(report.checkpoint).description.has_expression
+    names = [info.name for info in open_storage(f"{s3_store_uri}/out").list("state/")]
+    assert any(name.endswith("training.pt") for name in names)

@@ -70,7 +70,7 @@ def progress_of(training: Training, pace: Pace, num_workers: int) -> TrainProgre
     points = training.points
     return TrainProgress(
         stage=training.stage.name if left else "done",
-        step=training.step,
+        step=training.step if left else training.stage.steps,
         steps=training.stage.steps,
         steps_done=training.steps_done,
         steps_total=training.steps_total,
