@@ -53,7 +53,7 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "s3":
         uri: str = request.getfixturevalue("s3_store_uri")
@@ -209,7 +209,11 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("prefix", "when"), MOMENTS)
+@pytest.mark.parametrize(
+    ("prefix", "when", "target"),
+    [(*moment, ("s3", "local")[index % 2]) for index, moment in enumerate(MOMENTS)],
+    indirect=["target"],
+)
 def test_an_actor_is_killed(
     prefix: str,
     when: str,

@@ -7,8 +7,10 @@ its own shard only. Killed at any point and called again, it makes only what is 
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from unitaf.build import build_extractors, build_transcriber, build_tts
@@ -52,8 +54,8 @@ class Plan:
 
 
 def prepare(
-    source: str,
-    corpus: str | Storage,
+    source: str | Path,
+    corpus: str | Path | Storage,
     config: PrepareConfig | None = None,
     on_progress: OnProgress | None = None,
 ) -> PrepareReport:
@@ -71,16 +73,19 @@ def prepare(
         StorageError: If a storage failed for longer than ``run.retry_budget_s``.
     """
     config = config or PrepareConfig()
-    patience_s = config.run.retry_budget_s
-    storage = open_storage(corpus, patience_s) if isinstance(corpus, str) else corpus
-    opened = open_source(source, config.source.language, config.source.speaker)
+    if isinstance(corpus, str | Path):
+        storage = open_storage(str(corpus), config.run.retry_budget_s)
+    else:
+        storage = corpus
+    opened = open_source(str(source), config.source.language, config.source.speaker)
     started = time.perf_counter()
     plan = make_plan(opened, config)
     check_storage(storage.uri)
     pending = pending_shards(storage, plan)
     run = new_run_folder()
-    described = f"# unitaf prepare {opened.uri} {storage.uri}\n{dump_config(config)}"
-    storage.create(f"{run}/config.yaml", described.encode())
+    named = config.source.model_copy(update={"path": opened.uri})
+    described = config.model_copy(update={"source": named, "corpus": storage.uri})
+    storage.create(f"{run}/config.yaml", dump_config(described).encode())
     total = sum(len(shard.recordings) for shard in pending)
     log = storage.open_log(f"{run}/progress.ndjson")
     recorder = Recorder(log, on_progress, total, len(plan.refusals))
@@ -98,9 +103,13 @@ def prepare(
         recorder.stop()
         report = report_on(run, opened.uri, storage.uri, contents, recorder)
         storage.create(f"{run}/report.json", report.to_json().encode())
-        return report
-    finally:
-        recorder.close()
+    except BaseException:
+        # The first error is the one to tell, also where the log cannot be written either.
+        with suppress(StorageError):
+            recorder.close()
+        raise
+    recorder.close()
+    return report
 
 
 def make_plan(source: Source, config: PrepareConfig) -> Plan:

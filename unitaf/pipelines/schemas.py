@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from unitaf.config import GenerateConfig
+from unitaf.config import GenerateConfig, PrepareConfig
+from unitaf.data import corpus, payloads
 from unitaf.pipelines import catalog, takes
 from unitaf.script.schema import script_line_schema
 
@@ -22,6 +23,10 @@ def schema_files() -> dict[str, str]:
         "script_line.schema.json": script_line_schema(),
         "take.arrow.json": arrow_schema(takes.SCHEMA),
         "catalog.arrow.json": arrow_schema(catalog.SCHEMA),
+        "prepare_config.schema.json": {"$schema": _DRAFT, **PrepareConfig.model_json_schema()},
+        "clip.arrow.json": arrow_schema(payloads.CLIPS_SCHEMA),
+        "features.arrow.json": arrow_schema(payloads.FEATURES_SCHEMA),
+        "corpus_catalog.arrow.json": arrow_schema(corpus.CATALOG_SCHEMA),
     }
     return {
         name: json.dumps(document, indent=2, ensure_ascii=False) + "\n"

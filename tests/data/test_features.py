@@ -1,0 +1,77 @@
+"""What is computed of a clip: half precision, at the model's own sample rate."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.data.corpora import clip
+from unitaf.data.features import EncoderFeatures, FeatureSet, SpeechFeatures
+from unitaf.data.payloads import decode_features, encode_features
+from unitaf.errors import BackendError, InputError
+from unitaf.tts.stub import StubSpeech
+
+
+class Loudness:
+    """An audio encoder of one number: the level of every 20 ms, times a factor."""
+
+    feature_rate = 50.0
+    feature_dim = 1
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self._factor = factor
+
+    def encode(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        if any(len(waveform) < 320 for waveform in waveforms):
+            raise ValueError("at least 20 ms are needed")
+        return [
+            self._factor * np.abs(w[: len(w) // 320 * 320]).reshape(-1, 320).mean(1, keepdims=True)
+            for w in waveforms
+        ]
+
+
+def test_an_encoder_hears_16_khz() -> None:
+    one = clip(0, 2.0)
+    extracted = EncoderFeatures(Loudness(), "loudness/1").extract(replace(one, sample_rate=8000))
+    assert extracted.features.shape == (200, 1)
+    assert extracted.features.dtype == np.float16
+    assert extracted.cost == 0.0
+
+
+def test_an_engine_follows_the_clip() -> None:
+    extractor = SpeechFeatures(StubSpeech())
+    assert extractor.set == FeatureSet("tts", "stub/1", 50.0, 8)
+    assert extractor.extract(clip(0, 2.0)).features.shape == (100, 8)
+
+
+def test_a_clip_without_features_is_told() -> None:
+    with pytest.raises(InputError, match=r"'clip0'.*20 ms"):
+        EncoderFeatures(Loudness(), "loudness/1").extract(clip(0, 0.01))
+    with pytest.raises(InputError, match="no letter"):
+        SpeechFeatures(StubSpeech()).extract(replace(clip(0, 2.0), text="..."))
+
+
+def test_numbers_that_half_precision_cannot_hold_are_an_error() -> None:
+    with pytest.raises(BackendError, match=r"'clip0'.*float16"):
+        EncoderFeatures(Loudness(1e8), "loudness/1").extract(clip(0, 2.0))
+
+
+def test_sets_are_told_apart() -> None:
+    one = FeatureSet("tts", "voice/1", 80.0, 256)
+    assert one.id != replace(one, fingerprint="voice/2").id
+    assert one.id != replace(one, name="encoder").id
+
+
+def test_features_are_read_back_by_other_programs() -> None:
+    import io
+
+    import pandas
+
+    arrays = [np.random.default_rng(n).normal(size=(n + 3, 5)).astype("f2") for n in range(3)]
+    frame = pandas.read_parquet(io.BytesIO(encode_features(["a", "b", "c"], arrays)))
+    assert frame["clip_key"].tolist() == ["a", "b", "c"]
+    assert frame["steps"].tolist() == [3, 4, 5]
+    for data, array in zip(frame["features"], arrays, strict=True):
+        np.testing.assert_array_equal(np.frombuffer(data, "<f2").reshape(-1, 5), array)
+        np.testing.assert_array_equal(decode_features(data, 5), array)
