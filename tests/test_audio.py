@@ -86,7 +86,15 @@ def test_a_file_is_read_from_disk(tmp_path: Path) -> None:
         (b"not audio at all", "not an audio file"),
         (wav_bytes(np.zeros(0), "PCM_16"), "no samples"),
         (wav_bytes(np.array([0.0, np.nan]), "FLOAT"), "finite"),
+        (wav_bytes(np.zeros((9, 8)), "PCM_16"), "8 channels"),
     ],
+    ids=[
+        "empty",
+        "text",
+        "no samples",
+        "not finite",
+        "many channels",
+    ],  # Float files hold the time.
 )
 def test_unusable_files_are_named_with_the_reason(tmp_path: Path, data: bytes, reason: str) -> None:
     path = tmp_path / "broken.wav"

@@ -22,6 +22,8 @@ FORMATS = ("wav", "flac")
 """The file formats that can be written: 16 bits, lossless, the same bytes for the same samples."""
 
 _FULL_SCALE = 32768
+_MAX_CHANNELS = 2
+"""More are stems or a surround mix, not a voice."""
 
 
 def read_audio(path: str | Path) -> tuple[Float32[np.ndarray, " samples"], int]:
@@ -44,12 +46,12 @@ def decode_audio(data: bytes) -> tuple[Float32[np.ndarray, " samples"], int]:
     """Read an audio file held in memory.
 
     Returns:
-        The waveform, and its sample rate in Hz. Channels are averaged, two or more alike. A file of
+        The waveform, and its sample rate in Hz. The channels of stereo are averaged. A file of
         floats may hold values beyond full scale; they are kept.
 
     Raises:
-        ValueError: If the data is empty or no audio file, or has no samples or samples that are not
-            finite.
+        ValueError: If the data is empty or no audio file, or has no samples, samples that are not
+            finite, or more than two channels.
     """
     if not data:
         raise ValueError("the audio file is empty")
@@ -61,6 +63,8 @@ def decode_audio(data: bytes) -> tuple[Float32[np.ndarray, " samples"], int]:
         raise ValueError("the audio file has no samples")
     if not np.isfinite(samples).all():
         raise ValueError("the audio file has samples that are not finite numbers")
+    if samples.shape[1] > _MAX_CHANNELS:
+        raise ValueError(f"the audio file has {samples.shape[1]} channels; give mono or stereo")
     waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     return np.ascontiguousarray(waveform, dtype=np.float32), int(sample_rate)
 
