@@ -13,7 +13,8 @@ import pytest
 
 from tests.data.captures import babble, moving, write_csv, write_json, write_npy, write_wav
 from tests.fakes import KillingStorage
-from unitaf.config import PrepareConfig
+from unitaf import generate
+from unitaf.config import PrepareConfig, check_config
 from unitaf.data.batches import BatchReader, EpochOrder
 from unitaf.data.corpus import Corpus, open_corpus
 from unitaf.pipelines.prepare import default_shard_size, group_by_content, prepare
@@ -141,6 +142,22 @@ def test_a_voice_becomes_a_corpus(spoken: Path, tmp_path: Path, ray_cluster: str
     check_features(corpus, rows)
 
 
+def test_takes_of_a_store_are_a_source(tmp_path: Path, ray_cluster: str) -> None:
+    script = tmp_path / "lines.csv"
+    rows = [f"{name},pip,{text!r}".replace("'", '"') for name, text in LINES.items()]
+    script.write_text("\n".join(["line_id,speaker,text", *rows]) + "\n")
+    one_actor = {"run": {"num_actors": 1}}
+    generate(script, str(tmp_path / "store"), check_config(one_actor, "test"))
+    job = PrepareConfig.model_validate({**one_actor, "encoder": None, "transcriber": None})
+    report = prepare(tmp_path / "store" / "takes", tmp_path / "corpus", job)
+    assert (report.clips, report.rejects, report.speakers) == (3, 0, {"pip": 3})
+    # The engine's own sound is found again as it was.
+    assert report.alignment_cost_quantiles["0.95"] < 0.01
+    clips = open_corpus(str(tmp_path / "corpus")).clips()
+    assert sorted(clips["text"].to_pylist()) == sorted(LINES.values())
+    assert set(clips["clip_id"].to_pylist()) == {f"{name}.en" for name in LINES}
+
+
 def check_features(corpus: Corpus, rows: dict[str, dict[str, object]]) -> None:
     """Features are those of the engine's line and of Whisper, at their own rates."""
     assert (corpus.info.tts.rate, corpus.info.tts.dim) == (80.0, 256)
@@ -187,8 +204,9 @@ def test_only_what_is_new_is_made(captures: Path, tmp_path: Path, ray_cluster: s
     after = contents(uri)
     assert len(after) == 17
     assert all(after[key] == value for key, value in before.items())
-    # Another engine's features: the clips stay.
-    encoder = prepare(str(source), uri, config(encoder="whisper"))
+    # Another set of features: the clips stay.
+    one_actor = {"num_actors": 1, "shard_size": 2}
+    encoder = prepare(str(source), uri, config(encoder="whisper", run=one_actor))
     assert encoder.without_features == {"tts": 0, "encoder": 0}
     assert not {kind for kind in encoder.seconds if kind in ("read", "clips", "tts")}
 

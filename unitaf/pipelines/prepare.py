@@ -166,7 +166,10 @@ def group_by_content(
 
 
 def default_shard_size(num_recordings: int) -> int:
-    """Return about how many recordings a shard should have: a power of two, seldom another."""
+    """Return about how many recordings a shard should have.
+
+    A power of two, so that it seldom changes as a source grows: other shards are made anew.
+    """
     wanted = max(_MIN_SHARD, min(_MAX_SHARD, num_recordings // _SHARDS_A_JOB))
     return 1 << (wanted.bit_length() - 1)
 
