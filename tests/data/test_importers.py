@@ -195,9 +195,15 @@ def test_sound_and_text_that_cannot_be_read(tmp_path: Path) -> None:
     write_npy(tmp_path / "a.npy", moving(30, 1))
     (tmp_path / "bad.wav").write_bytes(b"RIFF?")
     write_wav(tmp_path / "a.wav", babble(1))
+    write_wav(tmp_path / "odd.wav", babble(1), 44057)
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00")
     reader = RecordingReader(open_source(str(tmp_path)).storage)
-    for audio, text, cause in (("bad.wav", "", "audio file"), ("a.wav", "a.txt", "text file")):
+    faults = [
+        ("bad.wav", "", "audio file"),
+        ("odd.wav", "", "audio file"),
+        ("a.wav", "a.txt", "text file"),
+    ]
+    for audio, text, cause in faults:
         recording = Recording("a", audio, "a.npy", -1, ("jawOpen",), 30.0, "", text)
         with pytest.raises(InputError) as caught:
             reader.read(recording)

@@ -20,6 +20,10 @@ def test_a_folder_is_found_with_speakers_texts_and_gaps(tmp_path: Path) -> None:
     write_csv(tmp_path / "bob" / "three_neutral.csv", moving(60, 61))
     write_csv(tmp_path / "bob" / "mute.csv", moving(60, 61))
     (tmp_path / "ann" / "one.txt").write_text("Hello there.")
+    # What macOS leaves on other disks, and a name that no storage takes.
+    (tmp_path / "ann" / "._one.wav").write_bytes(b"x")
+    write_wav(tmp_path / "ann" / "odd\x07.wav", babble(1))
+    write_csv(tmp_path / "ann" / "odd\x07.csv", moving(60, 61))
     found = list(list_recordings(open_source(str(tmp_path), language="en-GB")))
     recordings = {one.id: one for one in found if isinstance(one, Recording)}
     assert {name: one.speaker for name, one in recordings.items()} == {
@@ -33,6 +37,7 @@ def test_a_folder_is_found_with_speakers_texts_and_gaps(tmp_path: Path) -> None:
     assert {one.language for one in recordings.values()} == {"en-GB"}
     refused = {one.recording: one.reason for one in found if isinstance(one, Refusal)}
     assert refused == {
+        "ann/odd\x07": "'ann/odd\\x07.wav' cannot be printed",
         "bob/lonely": "there is no file bob/lonely.csv",
         "bob/mute": "there is no audio for bob/mute.csv",
     }

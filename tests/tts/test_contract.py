@@ -122,3 +122,16 @@ def test_says_what_it_is(engine: TextToSpeech) -> None:
 
 def test_engines_have_different_fingerprints() -> None:
     assert len({engine().fingerprint for engine in ENGINES}) == len(ENGINES)
+
+
+def test_a_recording_is_encoded_on_its_own_clock(
+    engine: TextToSpeech, speeches: list[Speech]
+) -> None:
+    recordings = [np.append(0.5 * s.waveform, np.zeros(777, np.float32)) for s in speeches]
+    encoded = [engine.encode(*pair) for pair in zip(UTTERANCES, recordings, strict=True)]
+    for speech, waveform in zip(encoded, recordings, strict=True):
+        np.testing.assert_array_equal(speech.waveform, waveform)
+        assert 0.0 <= speech.alignment_cost < 0.5
+    test_features_and_pitch_have_the_steps_of_the_clock(engine, encoded)
+    test_phones_cover_the_waveform_without_gaps(encoded)
+    test_words_lie_in_order_inside_the_waveform(encoded)

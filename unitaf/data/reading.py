@@ -6,6 +6,7 @@ others; a storage that fails is a `StorageError` and does.
 
 import io
 from dataclasses import dataclass
+from math import gcd
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,9 @@ from unitaf.data.tables import open_parquet
 from unitaf.errors import InputError
 from unitaf.storage import Storage
 from unitaf.types import FaceMotion
+
+_COMMON_RATE, _LEAST_DIVISOR = 16000, 16
+"""Rates with a smaller common divisor take gigabytes to resample; 47952 Hz has just this one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +61,8 @@ class RecordingReader:
         cause = "audio file"
         try:
             waveform, sample_rate = decode_audio(self._bytes(recording, "audio"))
+            if gcd(sample_rate, _COMMON_RATE) < _LEAST_DIVISOR:
+                raise ValueError(f"{sample_rate} Hz is no usual rate; resample it to 48000 Hz")
             cause = "curves file"
             motion = self._motion(recording)
             cause = "text file"

@@ -87,15 +87,17 @@ class Source:
 
     @cached_property
     def files(self) -> Mapping[str, ObjectInfo]:
-        """Every file by name, in order of name."""
+        """Every file by name, in order of name; hidden ones (``._take.wav``) are not looked at."""
         listed = sorted(self.storage.list(), key=lambda info: info.name)
-        return {info.name: info for info in listed}
+        return {info.name: info for info in listed if "/." not in f"/{info.name}"}
 
     def missing(self, recording: Recording) -> Refusal | None:
         """Return why a recording cannot be read if one of its files is not there."""
         for name in (recording.audio, recording.curves, recording.text_file):
             if name and name not in self.files:
                 return Refusal(recording.id, "missing file", f"there is no file {name}")
+            if not name.isprintable():
+                return Refusal(recording.id, "file name", f"{name!r} cannot be printed")
         return None
 
     def stamp(self, recording: Recording) -> str:

@@ -50,6 +50,7 @@ class Contents:
         clips: In order of shard.
         features: Of each set, by its name.
         refusals: Recordings that were refused when the source was listed.
+        num_recordings: Of the source, these included.
         max_cost: Features that were carried along a worse alignment do not count.
     """
 
@@ -58,10 +59,12 @@ class Contents:
         clips: Sequence[ClipManifest],
         features: Mapping[str, Sequence[FeatureManifest]],
         refusals: Sequence[Refusal],
+        num_recordings: int,
         max_cost: float,
     ) -> None:
         self.clips = clips
         self.features = features
+        self.num_recordings = num_recordings
         self.max_cost = max_cost
         self._refusals = refusals
         self._found = {name: _by_key(manifests) for name, manifests in features.items()}

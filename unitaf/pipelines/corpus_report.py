@@ -79,12 +79,11 @@ def report_on(
     costs = [row["alignment_cost"] for row in rows if row["alignment_cost"] is not None]
     hours = sum(row["duration_s"] for row in rows) / 3600
     refused = [one for one in rejected if one.stage in ("source", "clip")]
-    refused_whole = {one.name.partition("#")[0] for one in refused if one.cause != "duplicate"}
     return PrepareReport(
         run=run.removeprefix("runs/"),
         source=source,
         corpus=corpus,
-        recordings=len({row["recording"] for row in rows} | refused_whole),
+        recordings=contents.num_recordings,
         clips=len(rows),
         hours=hours,
         hours_by_split=_hours(rows, "split"),

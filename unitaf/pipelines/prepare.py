@@ -219,7 +219,8 @@ def read_contents(storage: Storage, plan: Plan, max_cost: float) -> Contents:
             _decoded(storage, name, data, decode_feature_manifest)
             for name, data in read_many(storage, wanted)
         ]
-    return Contents(clips, features, plan.refusals, max_cost)
+    listed = sum(len(shard.recordings) for shard in plan.shards) + len(plan.refusals)
+    return Contents(clips, features, plan.refusals, listed, max_cost)
 
 
 def _decoded(
