@@ -86,7 +86,8 @@ def encode_audio(
         raise ValueError(f"audio_format must be one of {', '.join(FORMATS)}, not {audio_format!r}")
     if not np.isfinite(waveform).all():
         raise ValueError("cannot write samples that are not finite numbers")
-    scaled = np.rint(waveform.astype(np.float64) * _FULL_SCALE)
+    # Exact in float32: a power of two.
+    scaled = np.rint(np.asarray(waveform, np.float32) * np.float32(_FULL_SCALE))
     samples = np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
     file = io.BytesIO()
     soundfile.write(file, samples, sample_rate, format=audio_format.upper(), subtype="PCM_16")

@@ -7,6 +7,7 @@ Row groups are small, so that one take is one small range read. The same takes g
 
 import io
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def encode_takes(takes: Sequence[Take], audio_format: str) -> bytes:
         sink,
         row_group_size=ROW_GROUP_SIZE,
         use_dictionary=["language", "speaker", "engine", "audio_format"],
-        compression={name: "zstd" for name in _leaf_columns() if name != "audio"},
+        compression=_compression(),
         use_byte_stream_split=["curves.list.element.list.element"],
         write_statistics=["take_key", "line_id"],
     )
@@ -136,11 +137,14 @@ def _curves_column(takes: Sequence[Take]) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, pa.FixedSizeListArray.from_arrays(flat, len(CHANNELS)))
 
 
-def _leaf_columns() -> list[str]:
+@cache
+def _compression() -> dict[str, str]:
+    """Return the codec of every column: LZ4, which costs least; FLAC cannot be made smaller."""
     file = io.BytesIO()
     pq.write_table(SCHEMA.empty_table(), file)
     schema = pq.ParquetFile(file).schema
-    return [schema.column(index).path for index in range(len(schema))]
+    columns = [schema.column(index).path for index in range(len(schema))]
+    return {name: "none" if name == "audio" else "lz4" for name in columns}
 
 
 def _take(row: dict[str, Any], curves: np.ndarray) -> Take:
