@@ -1,10 +1,28 @@
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from unitaf.cli.interruption import interruptible
+from unitaf.pipelines.progress import Progress
+
 SLOW = ["--set", "tts.kind=stub", "--set", "run.num_actors=1", "--set", "run.shard_size=16"]
+
+
+def test_an_interrupt_that_was_lost_is_told_again():
+    progress = Progress("make", 1, 2, 0, 1.0, 1.0, 1.0)
+    told: list[Progress] = []
+    with interruptible(told.append) as tell:
+        tell(progress)
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            tell(progress)
+    assert told == [progress]
 
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, ray_cluster: str):

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from unitaf.cli import animate, checkpoint, display, head, prepare, training
+from unitaf.cli.interruption import interruptible
 from unitaf.config import load_config
 from unitaf.errors import ConfigError, UnitafError
 
@@ -57,8 +58,8 @@ def generate(
         return
     from unitaf.pipelines.generate import generate as run
 
-    with display.progress_shown() as on_progress:
-        report = run(script, store, job, on_progress)
+    with display.progress_shown() as on_progress, interruptible(on_progress) as tell:
+        report = run(script, store, job, tell)
     display.print_report(report)
     limit = job.script.max_reject_fraction
     if report.reject_fraction > limit:

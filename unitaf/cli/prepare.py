@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from unitaf.cli import display
+from unitaf.cli.interruption import interruptible
 from unitaf.config import load_prepare_config
 from unitaf.errors import ConfigError, UnitafError
 
@@ -35,8 +36,8 @@ def prepare(
         raise ConfigError("say which SOURCE and which CORPUS, here or in the job file")
     from unitaf.pipelines.prepare import prepare as run
 
-    with display.progress_shown("recordings") as on_progress:
-        report = run(source, corpus, job, on_progress)
+    with display.progress_shown("recordings") as on_progress, interruptible(on_progress) as tell:
+        report = run(source, corpus, job, tell)
     _print_report(report)
     limit = job.max_reject_fraction
     if report.reject_fraction > limit:
