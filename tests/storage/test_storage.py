@@ -69,6 +69,20 @@ def test_nothing_is_overwritten(storage: Storage) -> None:
     assert storage.read("once") == b"first"
 
 
+def test_an_object_is_created_from_a_file(storage: Storage, tmp_path: Path) -> None:
+    data = os.urandom(3_000_000)
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    assert storage.create("from/file", source) is Creation.CREATED
+    assert storage.read("from/file") == data
+    assert storage.create("from/file", source) is Creation.IDENTICAL
+    assert storage.create("from/file", data) is Creation.IDENTICAL
+    for other in (data[:-1] + bytes([data[-1] ^ 1]), data[:-1], b""):
+        source.write_bytes(other)
+        assert storage.create("from/file", source) is Creation.TAKEN
+    assert storage.read("from/file") == data
+
+
 def test_of_many_that_race_exactly_one_creates(storage: Storage) -> None:
     payloads = [bytes([i]) * 200_000 for i in range(RACERS)]
     outcomes = race(storage, payloads)

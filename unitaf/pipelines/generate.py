@@ -137,7 +137,7 @@ class Run:
             takes = write_catalog(job.ledger, tables / "catalog.parquet", self._name)
             rejects = write_rejects(job.ledger, tables / "rejects.parquet", self._name)
             for name in ("rejects.parquet", "catalog.parquet"):
-                self._storage.create(f"{self.folder}/{name}", (tables / name).read_bytes())
+                self._storage.create(f"{self.folder}/{name}", tables / name)
         recorder.stop()
         report = self._report(job.recipe, recorder, actors, takes, rejects)
         self._storage.create(f"{self.folder}/report.json", report.to_json().encode())

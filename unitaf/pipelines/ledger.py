@@ -26,7 +26,7 @@ _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA temp_store = FILE;
-PRAGMA cache_size = -16000;
+PRAGMA cache_size = -8000;
 CREATE TABLE line (
     position INTEGER PRIMARY KEY, row INTEGER, line_id TEXT, language TEXT, speaker TEXT, text TEXT,
     emotion TEXT, seed INTEGER, key TEXT

@@ -26,7 +26,7 @@ from unitaf.types import Utterance
 KEY_VERSION = 1
 """Part of every take key: raise it when the same inputs begin to give other bytes."""
 
-_MIN_SHARD, _MAX_SHARD, _SHARDS_A_JOB = 8, 256, 16
+_MIN_SHARD, _MAX_SHARD, _SHARDS_A_JOB = 8, 256, 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,22 @@ link: the one step that is atomic and fails if the name is taken, whoever else t
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from unitaf.errors import StorageError
-from unitaf.storage.objects import OWN, Creation, ObjectInfo, check_name, check_range
+from unitaf.storage.objects import (
+    OWN,
+    Creation,
+    ObjectInfo,
+    check_name,
+    check_range,
+    hold_the_same,
+    open_data,
+)
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
@@ -55,13 +64,13 @@ class LocalStorage:
         with _explained("read", path):
             return path.stat().st_size
 
-    def create(self, name: str, data: bytes) -> Creation:
+    def create(self, name: str, data: bytes | Path) -> Creation:
         """Write a hidden file, make it durable, link it to its name."""
         path = self._path(name)
         with _explained("create", path):
             if not path.exists() and _write_new(path, data):
                 return Creation.CREATED
-            is_same = path.stat().st_size == len(data) and path.read_bytes() == data
+            is_same = _holds(path, data)
         return Creation.IDENTICAL if is_same else Creation.TAKEN
 
     def exists(self, name: str) -> bool:
@@ -149,13 +158,21 @@ def _is_own(name: str) -> bool:
     return name.rpartition("/")[2].startswith(OWN)
 
 
-def _write_new(path: Path, data: bytes) -> bool:
+def _holds(path: Path, data: bytes | Path) -> bool:
+    size = data.stat().st_size if isinstance(data, Path) else len(data)
+    if path.stat().st_size != size:
+        return False
+    with path.open("rb") as file, open_data(data) as source:
+        return hold_the_same(file, source)
+
+
+def _write_new(path: Path, data: bytes | Path) -> bool:
     """Return whether the file was created; false if the name is taken."""
     _make_folder(path.parent)
     unfinished = path.with_name(f"{OWN}{uuid4().hex}")
     try:
-        with unfinished.open("xb") as file:
-            file.write(data)
+        with unfinished.open("xb") as file, open_data(data) as source:
+            shutil.copyfileobj(source, file)
             file.flush()
             os.fsync(file.fileno())
         _link(unfinished, path)

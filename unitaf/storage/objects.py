@@ -11,7 +11,10 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import BinaryIO, Protocol, runtime_checkable
+
+_PIECE = 1 << 20
 
 OWN = ".unitaf-"
 """Begins the last part of the name of what is not an object: an unfinished file, a probe."""
@@ -90,8 +93,10 @@ class Storage(Protocol):
         """Return how many bytes an object has."""
         ...
 
-    def create(self, name: str, data: bytes) -> Creation:
+    def create(self, name: str, data: bytes | Path) -> Creation:
         """Put an object there unless the name is taken, atomically.
+
+        The bytes may lie in a local file: then they are never in memory as a whole.
 
         Of all that create one name at the same time, one succeeds; nobody ever reads a part;
         nothing is overwritten. When the call returns, the object is durable. A call that was cut
@@ -126,6 +131,27 @@ class Storage(Protocol):
     def open_log(self, name: str) -> LogWriter:
         """Open a log to append to; what it holds already stays."""
         ...
+
+
+def open_data(data: bytes | Path) -> BinaryIO:
+    """Open what `Storage.create` is given, to be read once."""
+    return data.open("rb") if isinstance(data, Path) else io.BytesIO(data)
+
+
+class Readable(Protocol):
+    """What bytes can be read from: a file, the body of an answer."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes; none at the end."""
+        ...
+
+
+def hold_the_same(one: Readable, other: Readable) -> bool:
+    """Read two sources of one size side by side and say whether all bytes are equal."""
+    while piece := one.read(_PIECE):
+        if other.read(len(piece)) != piece:
+            return False
+    return True
 
 
 class ObjectFile(io.RawIOBase):

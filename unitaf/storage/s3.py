@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import boto3
@@ -18,7 +19,15 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from unitaf.errors import StorageError
-from unitaf.storage.objects import OWN, Creation, ObjectInfo, check_name, check_range
+from unitaf.storage.objects import (
+    OWN,
+    Creation,
+    ObjectInfo,
+    check_name,
+    check_range,
+    hold_the_same,
+    open_data,
+)
 from unitaf.storage.s3_errors import explain, is_transient, status_of
 
 _CONNECTIONS = 32
@@ -96,7 +105,7 @@ class S3Storage:
         """Return the size of an object."""
         return self._persist("read", name, partial(self._head, self._key(name)))
 
-    def create(self, name: str, data: bytes) -> Creation:
+    def create(self, name: str, data: bytes | Path) -> Creation:
         """Put an object if none has its name; if one has, compare the bytes."""
         if self._persist("create", name, partial(self._put_new, self._key(name), data)):
             return Creation.CREATED
@@ -152,19 +161,21 @@ class S3Storage:
             raise
         return True
 
-    def _put_new(self, key: str, data: bytes) -> bool:
+    def _put_new(self, key: str, data: bytes | Path) -> bool:
         try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*")
+            with open_data(data) as body:
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
         except ClientError as error:
             if status_of(error) == 412:
                 return False
             raise
         return True
 
-    def _holds(self, key: str, data: bytes) -> bool:
+    def _holds(self, key: str, data: bytes | Path) -> bool:
+        size = data.stat().st_size if isinstance(data, Path) else len(data)
         answer = self._client.get_object(Bucket=self._bucket, Key=key)
-        with answer["Body"] as body:
-            return answer["ContentLength"] == len(data) and body.read() == data
+        with answer["Body"] as body, open_data(data) as source:
+            return answer["ContentLength"] == size and hold_the_same(body, source)
 
     def _replace(self, name: str, text: str) -> None:
         put = partial(
