@@ -36,7 +36,7 @@ class KillingStorage:
     def uri(self) -> str:
         return self._inner.uri
 
-    def create(self, name: str, data: bytes) -> Creation:
+    def create(self, name: str, data: bytes | Path) -> Creation:
         self._strike(name, "before")
         created = self._inner.create(name, data)
         self._strike(name, "after")

@@ -118,7 +118,7 @@ def test_a_server_that_dies_for_good_in_mid_run_is_named(
             seaweed.kill()
 
     try:
-        with pytest.raises(StorageError, match=r"plans/|takes/|manifests/"):
+        with pytest.raises(StorageError, match=r"plans/|takes/|manifests/|progress"):
             generate(script, s3_store_uri, config(retry_budget_s=2), kill)
     finally:
         seaweed.start()

@@ -107,6 +107,14 @@ def test_every_bad_line_is_named_and_the_rest_is_made(tmp_path: Path, ray_cluste
     assert generate(script, store, check_config({}, "test")).actors == 0
 
 
+def test_rejects_name_the_columns_as_the_file_does(tmp_path: Path, ray_cluster: str):
+    script = tmp_path / "sheet.csv"
+    rows = ["a,Hello.,en", "a,Again.,en", "b,Hello.,tlh", "c,Καλημέρα κόσμε,en"]
+    script.write_text("\n".join(["Key,Dialogue,Locale", *rows]) + "\n", encoding="utf-8")
+    report = generate(script, tmp_path / "store", check_config({"run": {"num_actors": 1}}, "test"))
+    assert report.rejects_by_column == {"Key": 1, "Locale": 1, "Dialogue": 1}
+
+
 def test_bytes_do_not_depend_on_actors_or_shards(
     lines: list[dict[str, str]], tmp_path: Path, ray_cluster: str
 ):

@@ -50,6 +50,16 @@ def test_lines_are_dealt_into_even_shards(tmp_path: Path, storage: Storage, conf
     assert max(characters) < 1.3 * min(characters)
 
 
+def test_shards_of_long_lines_have_fewer(tmp_path: Path, storage: Storage, config: GenerateConfig):
+    rows = [f"l{i},{'word ' * 900}{i}" for i in range(40)]
+    script = tmp_path / "long.csv"
+    script.write_text("\n".join(["line_id,text", *rows]) + "\n")
+    large = config.model_copy(update={"run": config.run.model_copy(update={"shard_size": 256})})
+    shards = pending(str(script), storage, large)
+    assert [shard.num_lines for shard in shards] == [10] * 4
+    assert max(shard.num_characters for shard in shards) <= 50_000
+
+
 def test_a_second_driver_takes_the_plan_of_the_first(
     tmp_path: Path, storage: Storage, config: GenerateConfig
 ):

@@ -196,6 +196,17 @@ def test_the_region_is_the_variable_that_containers_have(
     assert "/eu-north-1/s3/" in proxy.requests[0][1]["Authorization"]
 
 
+def test_a_log_that_is_abandoned_is_not_written_again(proxy: FaultProxy, s3_store_uri: str) -> None:
+    log = open_storage(s3_store_uri).open_log("log")
+    log.append_line("first")
+    log.append_line("held back")
+    seen = len(proxy.requests)
+    log.abandon()
+    log.close()
+    assert len(proxy.requests) == seen
+    assert open_storage(s3_store_uri).read("log") == b"first\n"
+
+
 def test_a_log_is_written_seldom(proxy: FaultProxy, s3_store_uri: str) -> None:
     storage: Storage = open_storage(s3_store_uri)
     with storage.open_log("log") as log:

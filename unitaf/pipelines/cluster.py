@@ -8,6 +8,7 @@ import logging
 import os
 import pickle
 import re
+import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ from unitaf.errors import BackendError, ConfigError, UnitafError
 
 _MAX_DEATHS = 4
 """How often a worker is started again, and a piece tried again, after a worker died at it."""
+
+_ANSWER_S = 10.0
+"""How long the cluster of RAY_ADDRESS may take to answer; Ray itself tries for minutes."""
 
 _RAISED = re.compile(r"^[A-Za-z_][\w.]*: .*$", re.MULTILINE)
 
@@ -152,7 +156,11 @@ def _num_actors(run: RunConfig, num_pieces: int) -> int:
 
 @contextmanager
 def ray_running() -> Iterator[None]:
-    """Use the cluster that is there (a job, an open session), or have a private one for a while."""
+    """Use the cluster that is there (a job, an open session), or have a private one for a while.
+
+    Raises:
+        ConfigError: If ``RAY_ADDRESS`` names a cluster that is not there.
+    """
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -162,8 +170,27 @@ def ray_running() -> Iterator[None]:
         return
     # Ray's C++ part prints to stderr whatever the levels above; it reads this when it starts.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    address = os.environ.get("RAY_ADDRESS", "")
+    _check_answer(address)
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError) as error:
+        raise ConfigError(f"RAY_ADDRESS={address}: {error}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_answer(address: str) -> None:
+    """Refuse the address of a cluster, host:port or ray://host:port, where nobody listens."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
+    except OSError as error:
+        raise ConfigError(
+            f"RAY_ADDRESS={address}: no Ray cluster answers there ({error}); unset it to work on"
+            " this machine alone"
+        ) from error

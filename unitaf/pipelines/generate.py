@@ -7,7 +7,6 @@ write their own files; only a small record comes back.
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -69,17 +68,9 @@ def generate(
         check_storage(storage.uri)
         storage.create(f"{run.folder}/config.yaml", run.describe().encode())
         log = storage.open_log(f"{run.folder}/progress.ndjson")
-        recorder = Recorder(log, on_progress, counts.todo, counts.rejects)
-        recorder.seconds["plan"] = time.perf_counter() - started
-        try:
-            report = _run(job, run, config, recorder)
-        except BaseException:
-            # The first error is the one to tell, also where the log cannot be written either.
-            with suppress(StorageError):
-                recorder.close()
-            raise
-        recorder.close()
-        return report
+        with Recorder(log, on_progress, counts.todo, counts.rejects) as recorder:
+            recorder.seconds["plan"] = time.perf_counter() - started
+            return _run(job, run, config, recorder)
 
 
 def _run(job: Job, run: "Run", config: GenerateConfig, recorder: Recorder) -> Report:

@@ -9,15 +9,15 @@ This module knows nothing about storage, Ray or models.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from unitaf.pipelines.shards import Manifest
+from unitaf.pipelines.shards import MAX_CHARACTERS, Manifest
 from unitaf.script.lines import Reject, ScriptLine
 from unitaf.script.script import Script
 from unitaf.types import Utterance
@@ -93,6 +93,7 @@ class Ledger:
         self._db.executescript(_TABLES)
         self._extras_path = folder / "extras.arrow"
         self._extra_schema = pa.schema([])
+        self._columns: Mapping[str, str] = {}
 
     def close(self) -> None:
         """Close the files."""
@@ -112,6 +113,7 @@ class Ledger:
             check: Gives the reject of a line that no engine of the job can make, or None.
         """
         self._extra_schema = script.extra_schema
+        self._columns = script.columns
         extras_schema = pa.schema([_POSITION, *self._extra_schema])
         position = 0
         self._db.execute("BEGIN")
@@ -126,7 +128,7 @@ class Ledger:
                     if reject is None:
                         rows.append(_line_row(position + index, line, key(line.utterance)))
                     else:
-                        rejects.append(reject)
+                        rejects.append(replace(reject, column=self._column(reject.column)))
                 self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?)", rows)
                 self._db.executemany(
                     "INSERT INTO reject VALUES (?,?,?,?,'script')",
@@ -183,18 +185,19 @@ class Ledger:
         """Divide what is left into shards of one language and about equal length.
 
         Lines are dealt in order of length, so every shard has short and long ones; within a shard
-        they are sorted by length.
+        they are sorted by length. Where lines are long, shards have fewer than ``shard_size``.
         """
         self._db.execute("BEGIN")
         self._db.execute("UPDATE job SET shard = NULL")
         self._db.execute(
             "UPDATE job SET shard = dealt.shard FROM ("
-            " SELECT key, (row_number() OVER w - 1) % ((count(*) OVER g + ? - 1) / ?) AS shard"
+            " SELECT key, (row_number() OVER w - 1) %"
+            " max((count(*) OVER g + ? - 1) / ?, (sum(characters) OVER g + ? - 1) / ?) AS shard"
             " FROM job WHERE key NOT IN (SELECT key FROM done)"
             " WINDOW g AS (PARTITION BY language),"
             " w AS (PARTITION BY language ORDER BY characters, key)"
             ") AS dealt WHERE job.key = dealt.key",
-            (shard_size, shard_size),
+            (shard_size, shard_size, MAX_CHARACTERS, MAX_CHARACTERS),
         )
         self._db.execute("COMMIT")
         query = (
@@ -218,6 +221,10 @@ class Ledger:
         self._db.execute(
             "INSERT INTO reject SELECT line.row, line_id, field, reason, 'engine'"
             " FROM line JOIN done USING (key) WHERE field IS NOT NULL"
+        )
+        self._db.executemany(
+            "UPDATE reject SET field = ? WHERE field = ? AND stage = 'engine'",
+            [(column, role) for role, column in self._columns.items()],
         )
         self._db.execute(
             "DELETE FROM line WHERE key IN (SELECT key FROM done WHERE field IS NOT NULL)"
@@ -255,11 +262,16 @@ class Ledger:
             " WINDOW w AS (PARTITION BY line_id, language ORDER BY position)) WHERE number > 1"
         )
         self._db.execute(
-            "INSERT INTO reject SELECT row, line_id, 'line_id',"
+            "INSERT INTO reject SELECT row, line_id, ?,"
             " 'the same line_id and language stand in row ' || first, 'script'"
-            " FROM line JOIN twin USING (position)"
+            " FROM line JOIN twin USING (position)",
+            (self._column("line_id"),),
         )
         self._db.execute("DELETE FROM line WHERE position IN (SELECT position FROM twin)")
+
+    def _column(self, role: str) -> str:
+        """Return what the script calls a column, if it has it."""
+        return self._columns.get(role, role)
 
     def _one(self, query: str) -> tuple[int, ...]:
         with closing(self._db.execute(query)) as cursor:

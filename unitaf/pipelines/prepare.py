@@ -7,7 +7,6 @@ its own shard only. Killed at any point and called again, it makes only what is 
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -88,9 +87,8 @@ def prepare(
     storage.create(f"{run}/config.yaml", dump_config(described).encode())
     total = sum(len(shard.recordings) for shard in pending)
     log = storage.open_log(f"{run}/progress.ndjson")
-    recorder = Recorder(log, on_progress, total, len(plan.refusals))
-    recorder.seconds["plan"] = time.perf_counter() - started
-    try:
+    with Recorder(log, on_progress, total, len(plan.refusals)) as recorder:
+        recorder.seconds["plan"] = time.perf_counter() - started
         if pending:
             recorder.enter("start")
             build = partial(build_work, config, opened.storage, storage)
@@ -103,12 +101,6 @@ def prepare(
         recorder.stop()
         report = report_on(run, opened.uri, storage.uri, contents, recorder)
         storage.create(f"{run}/report.json", report.to_json().encode())
-    except BaseException:
-        # The first error is the one to tell, also where the log cannot be written either.
-        with suppress(StorageError):
-            recorder.close()
-        raise
-    recorder.close()
     return report
 
 

@@ -3,9 +3,11 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
+from unitaf.errors import StorageError
 from unitaf.storage import LogWriter
 
 
@@ -93,6 +95,8 @@ class Report:
 class Recorder:
     """Adds up what the workers tell, writes ``progress.ndjson`` and calls the user back.
 
+    Use it in a ``with`` block, whose error is the one to tell, not one of the log's.
+
     Args:
         log: Where progress is kept.
         on_progress: Called after every shard.
@@ -165,9 +169,17 @@ class Recorder:
         """Close the last stage."""
         self.enter("done")
 
-    def close(self) -> None:
-        """Finish the progress file."""
-        self._log.close()
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._log.close()
+        elif isinstance(error, StorageError):
+            self._log.abandon()
+        else:
+            with suppress(StorageError):
+                self._log.close()
 
     def _tell(self, event: dict[str, Any]) -> None:
         progress = self.progress()

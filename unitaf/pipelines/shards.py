@@ -26,6 +26,9 @@ from unitaf.types import Utterance
 KEY_VERSION = 1
 """Part of every take key: raise it when the same inputs begin to give other bytes."""
 
+MAX_CHARACTERS = 50_000
+"""Of a shard, about an hour of speech: a worker holds a shard's takes until it commits them."""
+
 _MIN_SHARD, _MAX_SHARD, _SHARDS_A_JOB = 8, 256, 32
 
 

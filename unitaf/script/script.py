@@ -3,7 +3,7 @@
 Memory does not grow with the script, and a line that cannot be used is told and passed over.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,11 @@ class Script:
         self._source = source
         self._columns = find_columns(source.schema.names, name)
         self._reader = LineReader(self._columns.roles, defaults)
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """What this script calls the column of each role that it has."""
+        return self._columns.roles
 
     @property
     def extra_schema(self) -> pa.Schema:

@@ -137,6 +137,10 @@ class LocalLog:
         with _explained("append to", self._path):
             self._file.close()
 
+    def abandon(self) -> None:
+        """Close the file; nothing is held back."""
+        self.close()
+
     def __enter__(self) -> "LocalLog":
         return self
 

@@ -246,6 +246,10 @@ class S3Log:
         if not self._is_written:
             self._flush()
 
+    def abandon(self) -> None:
+        """Give up what is held back: writing it would try the server for as long again."""
+        self._is_written = True
+
     def __enter__(self) -> "S3Log":
         return self
 
