@@ -42,7 +42,15 @@ class Making:
 
         1 is perfect. It holds on a machine that others use too: they slow both down.
         """
-        return self.workers * self.duration_s / sum(self.parts_s[kind] for kind in kinds)
+        return self.workers * self.duration_s / self._spent_s(kinds)
+
+    def warm_overhead(self, kinds: Sequence[str]) -> float:
+        """Return the same of warm workers: each has time from its own first shard on."""
+        had_s = self.workers * self.duration_s - self.parts_s["late"]
+        return had_s / self._spent_s(kinds)
+
+    def _spent_s(self, kinds: Sequence[str]) -> float:
+        return sum(self.parts_s[kind] for kind in kinds)
 
 
 def divide_making(records: Sequence[ShardRecord], workers: int) -> Making:

@@ -31,6 +31,7 @@ _FIGURES = {
     "startup_s": "start-up (s)",
     "ending_s": "ending (s)",
     "overhead_model": "T*k / model",
+    "overhead_warm": "warm / model",
     "overhead_work": "T*k / work",
     "foreign_share": "foreign CPU",
 }
@@ -69,6 +70,7 @@ class ArmRun:
     audio_s_per_s: float
     lines_per_s: float
     overhead_model: float
+    overhead_warm: float
     overhead_work: float
     parts_s: dict[str, float]
     shares: dict[str, float]
@@ -139,6 +141,7 @@ def _run_arm(arm: str, repeat: int, script: Path, settings: Settings) -> ArmRun:
         audio_s_per_s=written.audio_s / making.duration_s,
         lines_per_s=written.takes / making.duration_s,
         overhead_model=making.overhead(MODEL),
+        overhead_warm=making.warm_overhead(MODEL),
         overhead_work=making.overhead(WORK),
         parts_s=making.parts_s,
         shares=making.shares,

@@ -22,6 +22,8 @@ FORMATS = ("wav", "flac")
 """The file formats that can be written: 16 bits, lossless, the same bytes for the same samples."""
 
 _FULL_SCALE = 32768
+_FLAC_LEVEL = 0.0
+"""The fastest: for speech the files are hardly larger than at libsndfile's own level."""
 _MAX_CHANNELS = 2
 """More are stems or a surround mix, not a voice."""
 
@@ -90,7 +92,14 @@ def encode_audio(
     scaled = np.rint(np.asarray(waveform, np.float32) * np.float32(_FULL_SCALE))
     samples = np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
     file = io.BytesIO()
-    soundfile.write(file, samples, sample_rate, format=audio_format.upper(), subtype="PCM_16")
+    soundfile.write(
+        file,
+        samples,
+        sample_rate,
+        format=audio_format.upper(),
+        subtype="PCM_16",
+        compression_level=_FLAC_LEVEL if audio_format == "flac" else None,
+    )
     return file.getvalue()
 
 

@@ -54,6 +54,7 @@ def test_the_time_of_all_workers_is_divided_without_a_rest():
     assert sum(making.shares.values()) == pytest.approx(1.0)
     assert making.overhead(MODEL) == 3.0
     assert making.overhead(WORK) == pytest.approx(6.75 / 2.8125)
+    assert making.warm_overhead(MODEL) == pytest.approx((6.75 - 2.75) / 2.25)
 
 
 def test_ratios_are_taken_within_a_repeat():

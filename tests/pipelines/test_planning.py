@@ -45,9 +45,12 @@ def make(shards: tuple[PlannedShard, ...], storage: Storage, config: GenerateCon
 
 def test_lines_are_dealt_into_even_shards(tmp_path: Path, storage: Storage, config: GenerateConfig):
     shards = pending(write(tmp_path / "s.csv", 60), storage, config)
-    assert sorted(shard.num_lines for shard in shards) == [7, 7, 7, 7, 8, 8, 8, 8]
+    assert sorted(shard.num_lines for shard in shards) == [3, 3, 3, 3, 8, 8, 8, 8, 8, 8]
     characters = [shard.num_characters / shard.num_lines for shard in shards]
-    assert max(characters) < 1.3 * min(characters)
+    assert max(characters) < 1.35 * min(characters)
+    assert [shard.num_characters for shard in shards] == sorted(
+        (shard.num_characters for shard in shards), reverse=True
+    )
 
 
 def test_shards_of_long_lines_have_fewer(tmp_path: Path, storage: Storage, config: GenerateConfig):
@@ -56,7 +59,7 @@ def test_shards_of_long_lines_have_fewer(tmp_path: Path, storage: Storage, confi
     script.write_text("\n".join(["line_id,text", *rows]) + "\n")
     large = config.model_copy(update={"run": config.run.model_copy(update={"shard_size": 256})})
     shards = pending(str(script), storage, large)
-    assert [shard.num_lines for shard in shards] == [10] * 4
+    assert [shard.num_lines for shard in shards] == [10, 10, 10, 5, 5]
     assert max(shard.num_characters for shard in shards) <= 50_000
 
 

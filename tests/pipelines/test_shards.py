@@ -63,7 +63,7 @@ def test_plans_differ_by_keys_size_and_generation():
 def test_shards_are_neither_tiny_nor_huge(lines: int):
     size = shards.default_shard_size(lines)
     assert 8 <= size <= 256
-    assert size == 8 or size == 256 or 31 * (size - 1) < lines <= 32 * size
+    assert size == 8 or size == 256 or 15 * (size - 1) < lines <= 16 * size
 
 
 def test_payload_names_hold_their_hash():

@@ -185,18 +185,23 @@ class Ledger:
         """Divide what is left into shards of one language and about equal length.
 
         Lines are dealt in order of length, so every shard has short and long ones; within a shard
-        they are sorted by length. Where lines are long, shards have fewer than ``shard_size``.
+        they are sorted by length. Where lines are long, shards have fewer than ``shard_size``. The
+        last quarter of a language's shards is cut in halves: made last, they let workers end
+        together.
         """
         self._db.execute("BEGIN")
         self._db.execute("UPDATE job SET shard = NULL")
         self._db.execute(
-            "UPDATE job SET shard = dealt.shard FROM ("
-            " SELECT key, (row_number() OVER w - 1) %"
-            " max((count(*) OVER g + ? - 1) / ?, (sum(characters) OVER g + ? - 1) / ?) AS shard"
+            "WITH need AS ("
+            " SELECT key, row_number() OVER w - 1 AS number,"
+            " max((count(*) OVER g + ? - 1) / ?, (sum(characters) OVER g + ? - 1) / ?) AS shards"
             " FROM job WHERE key NOT IN (SELECT key FROM done)"
             " WINDOW g AS (PARTITION BY language),"
             " w AS (PARTITION BY language ORDER BY characters, key)"
-            ") AS dealt WHERE job.key = dealt.key",
+            "), half AS ("
+            " SELECT key, number % (2 * shards) AS half, shards - shards / 4 AS whole FROM need"
+            ") UPDATE job SET shard = iif(half < 2 * whole, half / 2, half - whole)"
+            " FROM half WHERE job.key = half.key",
             (shard_size, shard_size, MAX_CHARACTERS, MAX_CHARACTERS),
         )
         self._db.execute("COMMIT")

@@ -188,6 +188,8 @@ def _create_plan(job: Job, name: str, shard_size: int | None) -> tuple[Plan, boo
             part, index = [], index + 1
     if part:
         shards += _create_part(storage, name, index, part)
+    # The greatest first: what is left for the end is small.
+    shards.sort(key=lambda shard: (-shard.num_characters, shard.id))
     plan = Plan(name, tuple(shards))
     if storage.create(plan_name(name), encode_plan(plan)) is Creation.CREATED:
         return plan, False

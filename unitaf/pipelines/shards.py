@@ -23,13 +23,13 @@ from typing import Any
 
 from unitaf.types import Utterance
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 """Part of every take key: raise it when the same inputs begin to give other bytes."""
 
 MAX_CHARACTERS = 50_000
 """Of a shard, about an hour of speech: a worker holds a shard's takes until it commits them."""
 
-_MIN_SHARD, _MAX_SHARD, _SHARDS_A_JOB = 8, 256, 32
+_MIN_SHARD, _MAX_SHARD, _SHARDS_A_JOB = 8, 256, 16
 
 
 @dataclass(frozen=True, slots=True)
