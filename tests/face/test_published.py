@@ -58,9 +58,23 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes, probl
         read_published(file)
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, is_new: bool) -> None:
+    file = tmp_path / "model.pt"
+    state = {"a.b": torch.arange(3.0), "c": torch.zeros(2, 2)}
+    torch.save(state, file, _use_new_zipfile_serialization=is_new)
+    whole = file.read_bytes()
+    for length in range(0, len(whole) - 30, 11):
+        file.write_bytes(whole[:length])
+        with pytest.raises(ConfigError, match=r"model\.pt was refused: .* or not a whole one"):
+            read_published(file)
+
+
 def test_a_missing_file_and_one_without_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"model\.pt does not exist"):
         read_published(tmp_path / "model.pt")
+    with pytest.raises(ConfigError, match="is a folder: name the published file in it"):
+        read_published(tmp_path)
     torch.save({"epoch": 3, "model": {"weight": torch.zeros(2)}}, tmp_path / "model.pt")
     with pytest.raises(ConfigError, match="not a plain dict of tensors"):
         read_published(tmp_path / "model.pt")

@@ -5,6 +5,7 @@ and whose row of the style table is whose must be worked out from names, shapes 
 """
 
 import pickle
+import struct
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,12 @@ from unitaf.rigs.arkit import UNITALKER_51, UNITALKER_52
 STYLES_KEY = "decoder.learnable_style_emb.weight"
 HEADS_PREFIX = "out_head_dict."
 MAX_PCA_DIM = 512
+
+_UNREADABLE = (
+    pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, LookupError,
+    AssertionError, UserWarning, struct.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What torch raises at a file that is not one of tensors, or no longer whole."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,8 @@ def read_published(file: Path) -> dict[str, Tensor]:
     Raises:
         ConfigError: If the file is missing or holds anything but tensors by name.
     """
+    if file.is_dir():
+        raise ConfigError(f"{file} is a folder: name the published file in it")
     if not file.is_file():
         raise ConfigError(f"{file} does not exist")
     try:
@@ -88,10 +97,10 @@ def read_published(file: Path) -> dict[str, Tensor]:
             tensors = torch.load(
                 file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file)
             )
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, UserWarning) as error:
+    except _UNREADABLE as error:
         raise ConfigError(
-            f"{file} was refused: it is not a PyTorch file that holds tensors alone, "
-            "and anything else could run code when it is read"
+            f"{file} was refused: it is not a PyTorch file that holds tensors alone, or not a whole "
+            "one, and anything else could run code when it is read"
         ) from error
     if not isinstance(tensors, dict) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in tensors.items()
