@@ -17,7 +17,7 @@ from unitaf.checkpoint import (
     read_description,
     write_checkpoint,
 )
-from unitaf.errors import ConfigError
+from unitaf.errors import ConfigError, StorageError
 from unitaf.face.published import DATA_SETS
 from unitaf.face.unitalker import (
     BASE,
@@ -156,6 +156,45 @@ def test_any_missing_key_is_named(tmp_path: Path, key: str) -> None:
         convert_unitalker(save(tmp_path, state), tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("order", "problem"),
+    [
+        ("D6 D9", "has no head for the data set 'D9'"),
+        ("D6 D6", "names D6 more than once"),
+        ("D6 D7", "the data sets D6,D7 have 19 speakers, but .* has 934 rows of styles"),
+    ],
+)
+def test_an_order_of_sets_that_does_not_fit_is_refused(
+    tmp_path: Path, order: str, problem: str
+) -> None:
+    file = save(tmp_path, published_state(NETWORKS["base"]))
+    with pytest.raises(ConfigError, match=problem):
+        convert_unitalker(file, tmp_path / "out", set_order=order.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_order_of_sets_can_be_given(tmp_path: Path) -> None:
+    network = Network("wavlm", BASE, 20, {"inhouse_blendshape_weight": 51})
+    file = save(tmp_path, published_state(network))
+    known = convert_unitalker(file, tmp_path / "known")
+    given = convert_unitalker(file, tmp_path / "given", set_order=["D7", "D6"])
+    for described, rows, where in (
+        (known, [0, 8], "from the order of the heads in the file"),
+        (given, [11, 0], "given"),
+    ):
+        assert [described.sets[name].first_style for name in ("D6", "D7")] == rows
+        assert described.style_rows == where
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match=r"cannot write .*file/out: (File exists|Not a dir)"):
+        tiny_checkpoint(tmp_path / "file" / "out")
+    with pytest.raises(StorageError, match=r"cannot write .*: File name too long"):
+        tiny_checkpoint(tmp_path / ("x" * 300))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_head_with_other_channels_than_its_name_says_is_refused(tmp_path: Path) -> None:
     network = Network("wavlm", BASE, 935, {**HEADS, "inhouse_blendshape_weight": 50})
     file = save(tmp_path, published_state(network))
@@ -242,6 +281,8 @@ def test_the_loaded_network_is_the_saved_one(tmp_path: Path) -> None:
         ({"sample_rate": 22_050}, "reads audio at 22050 Hz, but its encoder wavlm exists only at"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"format": 2}, "format: Input should be 1"),
+        ({"kind": "face_model"}, "this checkpoint is a face_model, which moves a face to the feat"),
+        ({"kind": "voice"}, "kind: Input should be 'unitalker'"),
         ({"network": {"encoder": "hubert"}}, r"network\.encoder"),
     ],
 )
@@ -252,6 +293,22 @@ def test_a_description_of_something_else_is_refused(
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(ConfigError, match=problem):
         load_unitalker(tmp_path / "c")
+
+
+def test_weights_that_are_not_those_described_are_refused(tmp_path: Path) -> None:
+    file = tiny_checkpoint(tmp_path / "c") / "weights.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(ConfigError, match="is damaged: it has another hash than described"):
+        load_unitalker(tmp_path / "c")
+
+
+@pytest.mark.parametrize("device", ["toaster", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path, device: str) -> None:
+    tiny_checkpoint(tmp_path / "c")
+    with pytest.raises(ConfigError, match=f"the device '{device}' cannot be used here: ."):
+        load_unitalker(tmp_path / "c", device)
 
 
 def test_weights_that_do_not_fit_the_description_are_refused(tmp_path: Path) -> None:
@@ -268,6 +325,9 @@ def test_weights_that_do_not_fit_the_description_are_refused(tmp_path: Path) -> 
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"is not a checkpoint: it has no checkpoint\.json"):
         describe_checkpoint(tmp_path)
+    (tmp_path / "model.pt").write_bytes(b"x")
+    with pytest.raises(ConfigError, match=r"no checkpoint\.json; '.* convert' makes one of it"):
+        describe_checkpoint(tmp_path / "model.pt")
     file = tiny_checkpoint(tmp_path / "c") / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(ConfigError, match=r"weights\.safetensors cannot be read"):

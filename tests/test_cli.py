@@ -25,7 +25,7 @@ COMMANDS = {
     "train": {"config", "set_"},
     "evaluate": {"checkpoint", "corpus", "config", "set_", "out"},
     "checkpoint convert": {"file", "out", "release", "set_order"},
-    "checkpoint show": {"folder"},
+    "checkpoint show": {"checkpoint"},
 }
 
 

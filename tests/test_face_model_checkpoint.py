@@ -52,6 +52,7 @@ def test_what_is_written_is_loaded(tmp_path: Path) -> None:
 def test_a_server_keeps_it_too(s3_store_uri: str) -> None:
     described = written(s3_store_uri)
     assert load_face_model(f"{s3_store_uri}/model").description == described
+    assert "ann, ben, pivot" in describe_checkpoint(f"{s3_store_uri}/model")
 
 
 def test_it_is_never_overwritten_and_completed_if_it_was_cut_off(tmp_path: Path) -> None:
@@ -109,6 +110,12 @@ def test_damage_is_one_sentence(
     with pytest.raises(ConfigError, match=message) as caught:
         load_face_model(str(tmp_path / "model"))
     assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    written(str(tmp_path))
+    with pytest.raises(ConfigError, match="the device 'toaster' cannot be used here"):
+        load_face_model(str(tmp_path / "model"), "toaster")
 
 
 def test_a_description_of_another_network_is_refused(tmp_path: Path) -> None:

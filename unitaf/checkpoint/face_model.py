@@ -12,12 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from unitaf.checkpoint.files import DESCRIPTION_FILE, WEIGHTS_FILE, Described, first_problem
+from unitaf.checkpoint.files import (
+    DESCRIPTION_FILE,
+    WEIGHTS_FILE,
+    Described,
+    check_device,
+    parse_description,
+)
 from unitaf.errors import ConfigError
 from unitaf.face.adapter import FeatureAdapter
 from unitaf.face.decoder import TcnDecoder, make_head
@@ -174,10 +180,8 @@ def read_face_model_description(uri: str) -> FaceModelDescription:
     storage = open_storage(uri)
     if not storage.exists(DESCRIPTION_FILE):
         raise ConfigError(f"{uri} is not a checkpoint: it has no {DESCRIPTION_FILE}")
-    try:
-        return FaceModelDescription.model_validate_json(storage.read(DESCRIPTION_FILE))
-    except ValidationError as error:
-        raise ConfigError(f"{uri}/{DESCRIPTION_FILE}: {first_problem(error)}") from error
+    data = storage.read(DESCRIPTION_FILE)
+    return parse_description(FaceModelDescription, data, f"{uri}/{DESCRIPTION_FILE}")
 
 
 def load_face_model(uri: str, device: str = "cpu") -> FaceModelCheckpoint:
@@ -186,6 +190,7 @@ def load_face_model(uri: str, device: str = "cpu") -> FaceModelCheckpoint:
     Raises:
         ConfigError: Saying in one sentence what is wrong.
     """
+    check_device(device)
     described = read_face_model_description(uri)
     weights = open_storage(uri).read(WEIGHTS_FILE)
     if _sha256(weights) != described.weights_sha256:
@@ -203,13 +208,8 @@ def load_face_model(uri: str, device: str = "cpu") -> FaceModelCheckpoint:
     return FaceModelCheckpoint(described, model.eval().to(device))
 
 
-def describe_face_model(uri: str) -> str:
-    """Return what a checkpoint says about itself as lines for a person to read.
-
-    Raises:
-        ConfigError: If it is not a checkpoint of a face model.
-    """
-    described = read_face_model_description(uri)
+def describe_face_model(described: FaceModelDescription) -> str:
+    """Return what a checkpoint says about itself as lines for a person to read."""
     features, encoder, interval = described.features, described.encoder, described.mouth_interval
     expression = "with" if described.has_expression else "without"
     lines = [

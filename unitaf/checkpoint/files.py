@@ -4,10 +4,20 @@ A checkpoint is a folder: ``checkpoint.json`` says everything that is needed to 
 and to use it, ``weights.safetensors`` holds its tensors. Nothing is implied by a setting elsewhere.
 """
 
+from typing import TypeVar
+
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from unitaf.errors import ConfigError
 
 DESCRIPTION_FILE = "checkpoint.json"
 WEIGHTS_FILE = "weights.safetensors"
+
+_KINDS = {
+    "unitalker": "moves a face to recordings ('unitaf animate --checkpoint')",
+    "face_model": "moves a face to the features of an engine (face.checkpoint of a job)",
+}
 
 
 class Described(BaseModel):
@@ -16,8 +26,41 @@ class Described(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def first_problem(error: ValidationError) -> str:
-    """Return where a description is wrong, and how."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the file"
-    return f"{place}: {first['msg']}"
+Description = TypeVar("Description", bound=Described)
+
+
+def parse_description(kind: type[Description], data: bytes, file: str) -> Description:
+    """Return what a description file says.
+
+    Args:
+        kind: The class of the description.
+        data: What the file holds.
+        file: What an error calls it.
+
+    Raises:
+        ConfigError: Saying where it is wrong, or that the checkpoint is of another kind.
+    """
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        found = first["input"]
+        if first["loc"] == ("kind",) and isinstance(found, str) and found in _KINDS:
+            problem = f"this checkpoint is a {found}, which {_KINDS[found]}; it cannot be used here"
+        else:
+            place = ".".join(str(part) for part in first["loc"]) or "the file"
+            problem = f"{place}: {first['msg']}"
+        raise ConfigError(f"{file}: {problem}") from error
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is none, or that this machine does not have.
+
+    Raises:
+        ConfigError: Saying why it cannot be used.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"the device {device!r} cannot be used here: {reason}") from error

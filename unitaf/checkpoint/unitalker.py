@@ -1,4 +1,4 @@
-"""UniTalker's networks as checkpoints; `convert_unitalker` makes one of a published file.
+"""UniTalker's networks as checkpoints; `checkpoint.conversion` makes one of a published file.
 
     checkpoint.json       the network, data sets, style rows, channels, rates and terms
     weights.safetensors   the network, its PCA bases (``bases.*``) and templates (``templates.*``)
@@ -8,43 +8,31 @@ A checkpoint is a folder of this machine, written whole or not at all.
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from unitaf.checkpoint.files import DESCRIPTION_FILE, WEIGHTS_FILE, Described, first_problem
-from unitaf.errors import ConfigError
+from unitaf.checkpoint.files import (
+    DESCRIPTION_FILE,
+    WEIGHTS_FILE,
+    Described,
+    check_device,
+    parse_description,
+)
+from unitaf.errors import ConfigError, StorageError
 from unitaf.face.decoder import PcaBasis
 from unitaf.face.encoders import SAMPLE_RATE
-from unitaf.face.published import (
-    DATA_SETS,
-    first_styles,
-    published_network,
-    read_basis,
-    read_published,
-    read_template,
-    sets_of,
-)
 from unitaf.face.recordings import RecordingAnimator, Target
-from unitaf.face.unitalker import (
-    Network,
-    UniTalker,
-    build_unitalker,
-    differences,
-    from_published,
-)
+from unitaf.face.unitalker import Network, UniTalker, build_unitalker, differences
 
 PIVOT = "pivot"
-DEFAULT_SETS = ("D6", "D7", "D3", "D4")
-"""The first of these that a network has is meant where no set is named: D6 is speech, D7 songs."""
-LICENCE = "UniTalker's published weights state no licence: research only until cleared"
 
 
 class FaceSet(Described):
@@ -105,7 +93,7 @@ class UniTalkerCheckpoint:
         """
         name, row = _parse_style(self.description, style)
         face_set = self.description.sets[name]
-        if name not in self.templates or _lacks_basis(self.description, face_set):
+        if name not in self.templates or lacks_basis(self.description, face_set):
             raise ConfigError(
                 f"set {name} needs its template and PCA basis: convert with the data release"
             )
@@ -127,62 +115,53 @@ class UniTalkerCheckpoint:
         )
 
 
-def convert_unitalker(
-    source: Path,
-    out: Path,
-    release: Path | None = None,
-    set_order: Sequence[str] | None = None,
-) -> Description:
-    """Convert a published UniTalker checkpoint to ours.
-
-    Args:
-        source: The published file.
-        out: The folder to make.
-        release: The unpacked data release, for templates and PCA bases. Without it the face at
-            rest is zero for sets of curves, and the other sets cannot be used.
-        set_order: The data sets in the order of their rows in the style table, where that is known
-            better than from the order of the heads.
+def load_checkpoint(folder: Path, device: str = "cpu") -> UniTalkerCheckpoint:
+    """Load a checkpoint of ours, in evaluation mode.
 
     Raises:
         ConfigError: Saying in one sentence what is wrong.
     """
-    described, state = _from_published_file(source, release, set_order)
-    return write_checkpoint(out, described, state)
+    described, file = read_description(folder), folder / WEIGHTS_FILE
+    try:
+        tensors = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from error
+    if file_sha256(file) != described.weights_sha256:
+        raise ConfigError(f"{file} is damaged: it has another hash than described")
+    return assemble(described, tensors, device, folder)
 
 
-def load_unitalker(path: Path, device: str = "cpu") -> UniTalkerCheckpoint:
-    """Load a checkpoint of ours, or a published file as `convert_unitalker` would make it one.
+def assemble(
+    described: Description, tensors: Mapping[str, Tensor], device: str, source: Path
+) -> UniTalkerCheckpoint:
+    """Return a checkpoint, in evaluation mode.
 
     Args:
-        path: Our folder, or the published file.
+        described: What it says about itself.
+        tensors: What it holds.
         device: Where the network is put.
-
-    Returns:
-        The network, in evaluation mode.
+        source: What an error calls it.
 
     Raises:
-        ConfigError: Saying in one sentence what is wrong.
+        ConfigError: If the tensors are not those of the network, or there is no such device.
     """
-    if path.is_file():
-        described, tensors = _from_published_file(path, None, None)
-        described = described.model_copy(update={"weights_sha256": described.source_sha256})
-    else:
-        described, tensors = read_description(path), _read_weights(path / WEIGHTS_FILE)
+    check_device(device)
+    weights = dict(tensors)
     templates = {
-        key.removeprefix("templates."): tensors.pop(key)
-        for key in list(tensors)
+        key.removeprefix("templates."): weights.pop(key)
+        for key in tensors
         if key.startswith("templates.")
     }
     bases = {
-        head: PcaBasis(tensors[f"bases.{head}.basis"], tensors[f"bases.{head}.mean"])
+        head: PcaBasis(weights[f"bases.{head}.basis"], weights[f"bases.{head}.mean"])
         for head in described.bases
     }
     with torch.device("meta"):
         model = build_unitalker(described.network, bases)
-    problem = differences({k: tuple(v.shape) for k, v in model.state_dict().items()}, tensors)
+    problem = differences({k: tuple(v.shape) for k, v in model.state_dict().items()}, weights)
     if problem:
-        raise ConfigError(f"{path} does not hold the network that it describes: {problem}")
-    model.load_state_dict(tensors, assign=True)
+        raise ConfigError(f"{source} does not hold the network that it describes: {problem}")
+    model.load_state_dict(weights, assign=True)
     return UniTalkerCheckpoint(described, model.eval().to(device), templates)
 
 
@@ -199,18 +178,24 @@ def write_checkpoint(out: Path, described: Description, state: Mapping[str, Tens
 
     Raises:
         ConfigError: If the folder exists.
+        StorageError: If it cannot be written.
     """
-    if out.exists():
-        raise ConfigError(f"{out} exists already: give the name of a new folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
-        folder = Path(scratch) / out.name
-        folder.mkdir()
-        save_file({k: v.contiguous() for k, v in state.items()}, folder / WEIGHTS_FILE)
-        digest = _sha256(folder / WEIGHTS_FILE)
-        complete = described.model_copy(update={"weights_sha256": digest})
-        (folder / DESCRIPTION_FILE).write_text(complete.model_dump_json(indent=2) + "\n")
-        folder.rename(out)
+    try:
+        if out.exists():
+            raise ConfigError(f"{out} exists already: give the name of a new folder")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+            folder = Path(scratch) / out.name
+            folder.mkdir()
+            save_file({k: v.contiguous() for k, v in state.items()}, folder / WEIGHTS_FILE)
+            digest = file_sha256(folder / WEIGHTS_FILE)
+            complete = described.model_copy(update={"weights_sha256": digest})
+            (folder / DESCRIPTION_FILE).write_text(complete.model_dump_json(indent=2) + "\n")
+            folder.rename(out)
+    except OSError as error:
+        raise StorageError(f"cannot write {out}: {error.strerror}") from error
+    except SafetensorError as error:
+        raise StorageError(f"cannot write {out}: {error}") from error
     return complete
 
 
@@ -223,10 +208,16 @@ def read_description(folder: Path) -> Description:
     file = folder / DESCRIPTION_FILE
     if not file.is_file():
         raise ConfigError(f"{folder} is not a checkpoint: it has no {DESCRIPTION_FILE}")
-    try:
-        description = Description.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        raise ConfigError(f"{file}: {first_problem(error)}") from error
+    return parse_unitalker(file.read_bytes(), str(file))
+
+
+def parse_unitalker(data: bytes, file: str) -> Description:
+    """Return what a description file says; an error calls the file by its name.
+
+    Raises:
+        ConfigError: Saying in one sentence what is wrong.
+    """
+    description = parse_description(Description, data, file)
     if description.sample_rate != SAMPLE_RATE:
         raise ConfigError(
             f"{file}: the checkpoint reads audio at {description.sample_rate} Hz, but its encoder "
@@ -235,13 +226,8 @@ def read_description(folder: Path) -> Description:
     return description
 
 
-def describe_unitalker(folder: Path) -> str:
-    """Return what a checkpoint says about itself as lines for a person to read.
-
-    Raises:
-        ConfigError: If it is not a checkpoint.
-    """
-    described = read_description(folder)
+def describe_unitalker(described: Description) -> str:
+    """Return what a checkpoint says about itself as lines for a person to read."""
     network = described.network
     lines = [
         f"{described.kind}, from {described.source} (sha256 {described.source_sha256[:16]})",
@@ -257,7 +243,7 @@ def describe_unitalker(folder: Path) -> str:
             last = face_set.first_style + face_set.num_styles - 1
             rows = f"rows {face_set.first_style} to {last}"
         kind = f"{len(face_set.channels)} curves" if face_set.channels else "no curves"
-        basis = "; its PCA basis is missing" if _lacks_basis(described, face_set) else ""
+        basis = "; its PCA basis is missing" if lacks_basis(described, face_set) else ""
         default = "; the default" if name == described.default_set else ""
         lines.append(
             f"{name}: {face_set.head}, {kind}, {face_set.fps:g} fps, {rows}, "
@@ -266,98 +252,8 @@ def describe_unitalker(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _from_published_file(
-    source: Path, release: Path | None, set_order: Sequence[str] | None
-) -> tuple[Description, dict[str, Tensor]]:
-    """Return what our checkpoint of a published file says and holds."""
-    published = read_published(source)
-    network = published_network(published)
-    order = sets_of(network) if set_order is None else list(set_order)
-    sets = _describe_sets(source, network, order, release)
-    bases = {} if release is None else _read_bases(release, network, sets)
-    with torch.device("meta"):
-        model = build_unitalker(network, bases)
-    try:
-        state = from_published(model, published)
-    except ValueError as error:
-        raise ConfigError(f"{source} is not a UniTalker checkpoint: {error}") from error
-    for name, face_set in sets.items():
-        if release is not None:
-            state[f"templates.{name}"] = torch.from_numpy(read_template(release, name))
-        elif face_set.template is not None:
-            state[f"templates.{name}"] = torch.zeros(face_set.raw_size)
-    rows_known = "given" if set_order is not None else "from the order of the heads in the file"
-    described = Description(
-        source=source.name,
-        source_sha256=_sha256(source),
-        weights_sha256="",
-        licence=LICENCE,
-        sample_rate=SAMPLE_RATE,
-        network=network,
-        sets=sets,
-        default_set=next((name for name in DEFAULT_SETS if name in sets), None),
-        style_rows=rows_known if first_styles(order, network.num_styles) else "not known",
-        bases={head: f"pca.npz of the data release, {head}" for head in bases},
-    )
-    return described, state
-
-
-def _read_weights(file: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from error
-
-
-def _describe_sets(
-    source: Path, network: Network, order: Sequence[str], release: Path | None
-) -> dict[str, FaceSet]:
-    """Return the description of each data set of a published network."""
-    unknown = [name for name in order if name not in sets_of(network)]
-    if unknown:
-        raise ConfigError(f"{source} has no head for the data set {unknown[0]!r}")
-    first = first_styles(order, network.num_styles)
-    sets = {}
-    for name in order:
-        known = DATA_SETS[name]
-        size = network.head_sizes[known.head]
-        if known.channels and size != known.raw_size:
-            raise ConfigError(
-                f"{source}: the head {known.head} has {size} numbers instead of {known.raw_size}"
-            )
-        template = "zero" if known.channels else None
-        sets[name] = FaceSet(
-            head=known.head,
-            raw_size=known.raw_size,
-            fps=known.fps,
-            scale=known.scale,
-            channels=known.channels,
-            num_styles=known.num_styles,
-            first_style=first.get(name),
-            default_style=known.default_style,
-            template=template if release is None else f"speaker {known.default_style}",
-        )
-    return sets
-
-
-def _read_bases(
-    release: Path, network: Network, sets: Mapping[str, FaceSet]
-) -> dict[str, PcaBasis]:
-    bases = {}
-    for name, face_set in sets.items():
-        size = network.head_sizes[face_set.head]
-        if size == face_set.raw_size:
-            continue
-        basis = bases[face_set.head] = read_basis(release, name)
-        if basis.basis.shape != (size, face_set.raw_size):
-            raise ConfigError(
-                f"the PCA basis of {name} has shape {list(basis.basis.shape)} instead of "
-                f"{[size, face_set.raw_size]}, which the head needs"
-            )
-    return bases
-
-
-def _lacks_basis(description: Description, face_set: FaceSet) -> bool:
+def lacks_basis(description: Description, face_set: FaceSet) -> bool:
+    """Say whether a set's head predicts in a PCA basis that the checkpoint does not hold."""
     size = description.network.head_sizes[face_set.head]
     return size != face_set.raw_size and face_set.head not in description.bases
 
@@ -393,6 +289,7 @@ def _number(text: str) -> int:
     return int(text) if text.isdecimal() else -1
 
 
-def _sha256(file: Path) -> str:
+def file_sha256(file: Path) -> str:
+    """Return the hash of a file."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -32,9 +32,9 @@ def convert(
 
 @app.command()
 def show(
-    folder: Annotated[Path, typer.Argument(help="A checkpoint of ours.", metavar="CHECKPOINT")],
+    checkpoint: Annotated[str, typer.Argument(help="A folder or s3://bucket/prefix.")],
 ) -> None:
     """Say what a checkpoint is: network, data sets, styles, channels, terms."""
     from unitaf.checkpoint import describe_checkpoint
 
-    print(describe_checkpoint(folder))
+    print(describe_checkpoint(checkpoint))

@@ -99,8 +99,8 @@ def read_published(file: Path) -> dict[str, Tensor]:
             )
     except _UNREADABLE as error:
         raise ConfigError(
-            f"{file} was refused: it is not a PyTorch file that holds tensors alone, or not a whole "
-            "one, and anything else could run code when it is read"
+            f"{file} was refused: it is not a PyTorch file that holds tensors alone, or not a "
+            "whole one, and anything else could run code when it is read"
         ) from error
     if not isinstance(tensors, dict) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in tensors.items()
