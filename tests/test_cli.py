@@ -19,7 +19,7 @@ COMMANDS = {
     "export": {"store", "directory", "format_", "name"},
     "gc": {"store", "older_than_hours", "dry_run"},
     "voices": set(),
-    "animate": {"audio", "directory", "checkpoint", "style", "fps", "format_", "rig"},
+    "animate": {"audio", "directory", "checkpoint", "style", "device", "fps", "format_", "rig"},
     "head": {"directory"},
     "prepare": {"source", "corpus", "config", "set_"},
     "train": {"config", "set_"},
@@ -74,6 +74,9 @@ def test_commands_and_their_options_are_these():
         (["animate", "{script}", "out", "--fps", "0"], "fps must be above 0"),
         (["animate", "{script}", "out", "--format", "mp7"], "unknown format mp7"),
         (["animate", "{script}", "out", "--style", "D6"], "say which with --checkpoint"),
+        (["animate", "{script}", "out", "--device", "cuda"], "say which with --checkpoint"),
+        (["animate", "{script}", "{script}"], "lines.csv is a file: name the folder"),
+        (["head", "{script}"], "lines.csv is a file: name the folder"),
         (["animate", "{script}", "out", "--checkpoint", "gone"], "gone is not a checkpoint"),
         (["animate", "{script}", "out", "--checkpoint", "{script}"], "lines.csv was refused"),
         (["checkpoint", "convert", "gone.pt", "out"], "gone.pt does not exist"),
@@ -165,6 +168,7 @@ def test_from_recordings_to_files(
 
     checkpoint = tiny_checkpoint(tmp_path / "tiny")
     words = ["--checkpoint", checkpoint, "--style", "D6/3", "--format", "npz, json"]
+    words += ["--device", "cpu"]
     assert run(monkeypatch, "animate", said, out, *words) == 1
     shown = capsys.readouterr()
     assert "c.wav: not an audio file" in shown.err
@@ -172,6 +176,10 @@ def test_from_recordings_to_files(
     assert "style=3; licence: none" in shown.out
     files = sorted(str(path.relative_to(out)) for path in out.rglob("*.npz"))
     assert files == ["b.npz", "scene/a.npz"]
+
+    words[-1] = "toaster"
+    assert run(monkeypatch, "animate", said, out, *words) == 2
+    assert "the device 'toaster' cannot be used here" in capsys.readouterr().err
 
     assert run(monkeypatch, "checkpoint", "show", checkpoint) == 0
     assert "D6: inhouse_blendshape_weight, 51 curves" in capsys.readouterr().out

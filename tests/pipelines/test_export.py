@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from unitaf.errors import ConfigError, StorageError
-from unitaf.pipelines.export import file_names, write_file
+from unitaf.pipelines.export import checked_directory, encoders_of, file_names, write_file
 
 
 def catalog(**columns: list[str | None]) -> pa.Table:
@@ -83,3 +83,19 @@ def test_a_place_that_is_no_file_is_refused(
     with pytest.raises(StorageError, match="cannot write"):
         write_file(Path(place), b"data")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["folder", "work"]
+
+
+def test_formats_are_named_once_or_more_and_known():
+    assert list(encoders_of(["npz", "wav", "npz"])) == ["npz", "wav"]
+    with pytest.raises(ConfigError, match="unknown format mp7, mp8; choose from glb, json"):
+        encoders_of(["mp7", "wav", "mp8"])
+    with pytest.raises(ConfigError, match="no format is named; choose from glb, json"):
+        encoders_of([])
+
+
+def test_files_go_to_a_folder_that_may_not_exist_yet(tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    for name in (".", "new"):
+        assert checked_directory(tmp_path / name) == tmp_path / name
+    with pytest.raises(ConfigError, match="file is a file: name the folder that the files go to"):
+        checked_directory(str(tmp_path / "file"))

@@ -31,6 +31,10 @@ def animate(  # noqa: PLR0913 - each is a word that the user may type
     style: Annotated[
         str | None, typer.Option(help="Whose style the network moves in, such as D6/3 or a row.")
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Where the network runs: cpu, the default, cuda or cuda:1."),
+    ] = None,
     fps: Annotated[float, typer.Option(help="Animation frames a second, any rate.")] = 60.0,
     format_: Annotated[
         str, typer.Option("--format", help="Comma separated: livelink, json, npz, glb, wav.")
@@ -47,7 +51,7 @@ def animate(  # noqa: PLR0913 - each is a word that the user may type
     formats = [part.strip() for part in format_.split(",") if part.strip()]
     encoders = choose_encoders(formats, rig)
     recordings = find_recordings(audio, directory)
-    animator = _animator(checkpoint, style)
+    animator = _animator(checkpoint, style, device)
     with _progress_shown() as on_report:
         report = run(recordings, directory, animator, fps, encoders, on_report)
     size = display.size(report.size_bytes)
@@ -60,17 +64,18 @@ def animate(  # noqa: PLR0913 - each is a word that the user may type
         raise UnitafError(f"{count} of {report.recordings} recordings could not be animated")
 
 
-def _animator(checkpoint: Path | None, style: str | None) -> "FaceAnimator":
+def _animator(checkpoint: Path | None, style: str | None, device: str | None) -> "FaceAnimator":
     if checkpoint is None:
-        if style is not None:
-            raise ConfigError(f"--style {style} is a network's: say which with --checkpoint")
+        for option, value in (("style", style), ("device", device)):
+            if value is not None:
+                raise ConfigError(f"--{option} {value} is a network's: say which with --checkpoint")
         from unitaf.face.hearing import HeardVisemes, PhoneRecognizer
         from unitaf.face.visemes import VisemeAnimator
 
         return HeardVisemes(PhoneRecognizer(), VisemeAnimator())
     from unitaf.checkpoint import load_unitalker
 
-    loaded = load_unitalker(checkpoint)
+    loaded = load_unitalker(checkpoint, device or "cpu")
     animator = loaded.animator() if style is None else loaded.animator(style)
     if checkpoint.is_file():
         print(

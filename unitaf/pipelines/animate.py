@@ -13,9 +13,9 @@ import numpy as np
 
 from unitaf.audio import read_audio
 from unitaf.errors import ConfigError, InputError
-from unitaf.export import FORMATS, Encoder
+from unitaf.export import Encoder
 from unitaf.export.glb import glb_bytes
-from unitaf.pipelines.export import write_file
+from unitaf.pipelines.export import checked_directory, encoders_of, write_file
 from unitaf.rigs.arkit import BLENDSHAPES
 from unitaf.rigs.blendshape import BlendshapeRig
 from unitaf.rigs.gltf_rig import read_glb
@@ -76,8 +76,10 @@ def find_recordings(paths: Sequence[Path], directory: Path) -> list[Recording]:
         directory: Where motion goes; recordings below it are not taken from a folder.
 
     Raises:
-        ConfigError: If there is no such file, a folder has none, or two have the same name.
+        ConfigError: If there is no such file, a folder has none, two have the same name, or motion
+            would go to a file.
     """
+    directory = checked_directory(directory)
     found: dict[str, Recording] = {}
     for path in paths:
         recordings = list(_recordings_in(path, directory))
@@ -155,12 +157,7 @@ def choose_encoders(formats: Sequence[str], rig: Path | None = None) -> list[Enc
         ConfigError: If a format is unknown, or the rig is not needed, cannot be read or lacks a
             shape.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise ConfigError(
-            f"unknown format {', '.join(unknown) or 'list ()'}; choose from {', '.join(FORMATS)}"
-        )
-    chosen = {name: FORMATS[name] for name in formats}
+    chosen = encoders_of(formats)
     if rig is not None:
         if "glb" not in chosen:
             raise ConfigError(f"the rig {rig} is for the format glb, which is not asked for")

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from unitaf.errors import ConfigError, StorageError
-from unitaf.export import FORMATS
+from unitaf.export import FORMATS, Encoder
 from unitaf.pipelines.store import TakeStore
 
 DEFAULT_TEMPLATE = "{language}/{speaker}/{line_id}"
@@ -44,25 +44,46 @@ def export(
         template: A file name without suffix; catalog columns stand in braces.
 
     Raises:
-        ConfigError: If a format or column is unknown, or two lines would have the same file name.
+        ConfigError: If a format or column is unknown, the folder is a file, or two lines would have
+            the same file name.
     """
-    formats = list(dict.fromkeys(formats))
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise ConfigError(
-            f"unknown format {', '.join(unknown) or 'list ()'}; choose from {', '.join(FORMATS)}"
-        )
+    encoders = encoders_of(formats)
+    directory = checked_directory(directory)
     catalog = store.catalog()
     names = file_names(catalog, template)
     files = size_bytes = 0
     numbered = catalog.append_column("file_name", pa.array(names))
     for row, take in store.takes(numbered):
-        for format_name in formats:
-            for name, data in FORMATS[format_name](take, row["file_name"]).items():
-                write_file(Path(directory) / name, data)
+        for encode in encoders.values():
+            for name, data in encode(take, row["file_name"]).items():
+                write_file(directory / name, data)
                 files += 1
                 size_bytes += len(data)
     return ExportReport(len(catalog), files, size_bytes)
+
+
+def encoders_of(formats: Sequence[str]) -> dict[str, Encoder]:
+    """Return what writes some formats, each once, by name.
+
+    Raises:
+        ConfigError: If a format is unknown, or there is none.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        problem = f"unknown format {', '.join(unknown)}" if unknown else "no format is named"
+        raise ConfigError(f"{problem}; choose from {', '.join(FORMATS)}")
+    return {name: FORMATS[name] for name in formats}
+
+
+def checked_directory(directory: str | Path) -> Path:
+    """Return the folder that files go to, which need not exist yet.
+
+    Raises:
+        ConfigError: If it is a file.
+    """
+    if os.path.isfile(directory):
+        raise ConfigError(f"{directory} is a file: name the folder that the files go to")
+    return Path(directory)
 
 
 def file_names(catalog: pa.Table, template: str) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from unitaf.export.glb import glb_bytes
-from unitaf.pipelines.export import write_file
+from unitaf.pipelines.export import checked_directory, write_file
 from unitaf.rigs.contact_sheet import contact_sheet, face_camera, picture
 from unitaf.rigs.head import procedural_head
 from unitaf.types import FaceMotion
@@ -28,8 +28,10 @@ def write_head(directory: Path, size: int = 240) -> list[Path]:
         ``head.glb``, whose animation goes through the shapes, one a second.
 
     Raises:
+        ConfigError: If the folder is a file.
         StorageError: If a file cannot be written.
     """
+    directory = checked_directory(directory)
     rig = procedural_head()
     neutral = io.BytesIO()
     image = picture(rig, {}, face_camera(rig), _NEUTRAL_PIXELS)
