@@ -143,11 +143,13 @@ def test_pickle_that_runs_code_is_refused(tmp_path: Path, protocol: int) -> None
 def test_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     short = {key: value for key, value in arrays().items() if key != "posedirs"}
     np.savez(tmp_path / "short.npz", **short)
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "short.npz").read_bytes()[:500])
     (tmp_path / "list.pkl").write_bytes(pickle.dumps([1, 2]))
     (tmp_path / "odd.pkl").write_bytes(pickle.dumps(arrays() | {"f": "text"}))
     (tmp_path / "noise.pkl").write_bytes(b"\x80\x02noise")
     for name, message in (
         ("short.npz", "lacks the array 'posedirs'"),
+        ("cut.npz", "was not read"),
         ("list.pkl", "no arrays by name"),
         ("odd.pkl", "'f' in a form that is no array"),
         ("noise.pkl", "was not read"),

@@ -66,6 +66,7 @@ def test_npz_of_unitalker_has_its_order(tmp_path: Path) -> None:
         ({"names": np.array(["jawOpen", "JawOpen", "c", "d", "e"])}, "jawOpen twice"),
         ({"names": np.array(["jawOpen"])}, "1 names for 5 shapes"),
         ({"quads": np.array([[0, 1, 2, 9]])}, "does not fit together"),
+        ({"neutral": np.full((5, 3), np.nan)}, "a coordinate is not a finite number"),
         ({"neutral": np.array([{}], object)}, "cannot read the rig"),
     ],
 )
@@ -79,7 +80,11 @@ def test_npz_that_is_wrong_is_refused(
 def test_file_that_is_no_npz_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rig.npz").write_bytes(b"not an archive")
     (tmp_path / "cut.npz").write_bytes(write_npz(tmp_path / "whole.npz").read_bytes()[:100])
-    for path in (tmp_path / name for name in ("rig.npz", "cut.npz", "missing.npz")):
+    odd = bytearray((tmp_path / "whole.npz").read_bytes())
+    # The compression method of the first array, in the archive's directory.
+    odd[odd.index(b"PK\x01\x02") + 10] = 99
+    (tmp_path / "odd.npz").write_bytes(odd)
+    for path in (tmp_path / name for name in ("rig.npz", "cut.npz", "odd.npz", "missing.npz")):
         with pytest.raises(ConfigError, match="cannot read the rig"):
             read_npz(path)
 
@@ -115,6 +120,32 @@ def test_obj_folder_equals_an_independent_reader(tmp_path: Path) -> None:
         )
     assert sorted(map(sorted, rig.triangles.tolist())) == sorted(map(sorted, rest.faces.tolist()))
     assert rig.lips.tolist() == [3] * 20
+
+
+def test_obj_faces_may_count_back_from_the_last_vertex(tmp_path: Path) -> None:
+    text = "v 0 0 0\nv 1 0 0\nv 0 1 0\nf -3/1/1 -2/1/1 -1/1/1\nv 0 0 1\nf -1 -2 1\n"
+    for name in ("neutral", "jawOpen"):
+        (tmp_path / f"{name}.obj").write_text(text)
+    assert read_obj_folder(tmp_path).triangles.tolist() == [[0, 1, 2], [3, 2, 0]]
+
+
+@pytest.mark.parametrize("face", ["f one two three", "f", "f 1 2 9", "f 1 2 0", "f 1 2 -9"])
+def test_obj_faces_that_are_wrong_are_refused(tmp_path: Path, face: str) -> None:
+    for name in ("neutral", "jawOpen"):
+        write_obj(tmp_path / f"{name}.obj", NEUTRAL)
+    with (tmp_path / "neutral.obj").open("a") as file:
+        file.write(f"{face} \n")
+    with pytest.raises(ConfigError, match=r"a face that is not three or|does not fit together"):
+        read_obj_folder(tmp_path)
+
+
+@pytest.mark.parametrize("landmarks", ["", "[1, 2]", '{"other": 3}', "null"])
+def test_landmarks_that_are_wrong_are_refused(tmp_path: Path, landmarks: str) -> None:
+    for name in ("neutral", "jawOpen"):
+        write_obj(tmp_path / f"{name}.obj", NEUTRAL)
+    (tmp_path / "vertex_indices.json").write_text(landmarks)
+    with pytest.raises(ConfigError, match=r"vertex_indices\.json cannot be read as landmarks"):
+        read_obj_folder(tmp_path)
 
 
 def test_obj_folder_that_is_wrong_is_refused(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ class BlendshapeRig:
     """A mesh that curves move; implements `unitaf.types.Rig`.
 
     Raises:
-        ValueError: If the arrays do not fit each other or a channel stands twice.
+        ValueError: If the arrays do not fit each other, a channel stands twice, or a coordinate is
+            not a finite number.
     """
 
     channels: tuple[str, ...]
@@ -54,6 +55,8 @@ class BlendshapeRig:
                 f"deltas have shape {self.deltas.shape}, not one of {self.neutral.shape} for each "
                 f"of {len(self.channels)} channels"
             )
+        if not (np.isfinite(self.neutral).all() and np.isfinite(self.deltas).all()):
+            raise ValueError("a coordinate is not a finite number")
         for name, indices in (("triangles", self.triangles), ("lips", self.lips)):
             if indices.size and not 0 <= indices.min() <= indices.max() < len(self.neutral):
                 raise ValueError(f"{name} name a vertex that the {len(self.neutral)} do not hold")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -213,7 +214,7 @@ def _npz(path: str | Path, data: bytes) -> Mapping[str, Any]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except ValueError as error:
+    except (ValueError, TypeError, EOFError, BadZipFile, NotImplementedError) as error:
         raise ConfigError(f"the FLAME model {path} was not read: {error}") from error
 
 

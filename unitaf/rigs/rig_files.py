@@ -8,6 +8,7 @@ scale brings the file's unit to metres. Nothing in a file is ever executed.
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -43,7 +44,7 @@ def read_npz(path: str | Path, scale: float = 1.0) -> BlendshapeRig:
     try:
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile, NotImplementedError) as error:
         raise ConfigError(f"cannot read the rig {path}: {error}") from error
     if "meanshape" in arrays:
         arrays = {ours: arrays[key] for ours, key in _UNITALKER.items() if key in arrays}
@@ -73,7 +74,8 @@ def read_obj_folder(folder: str | Path, scale: float = CENTIMETRE) -> Blendshape
         scale: Metres a unit of the files; ICT-FaceKit's are centimetres.
 
     Raises:
-        ConfigError: If there is not exactly one neutral file or a file has other vertices than it.
+        ConfigError: If there is not exactly one neutral file, a file has other vertices than it, or
+            one cannot be read.
     """
     paths = sorted(Path(folder).glob("*.obj"))
     neutrals = [path for path in paths if "neutral" in path.stem.lower()]
@@ -93,7 +95,7 @@ def read_obj_folder(folder: str | Path, scale: float = CENTIMETRE) -> Blendshape
                 )
             shapes[path.stem] = vertices - neutral
     lips = _mouth_landmarks(Path(folder) / "vertex_indices.json")
-    return build_rig(folder, neutral, shapes.items(), _obj_triangles(text), lips)
+    return build_rig(folder, neutral, shapes.items(), _obj_triangles(neutrals[0], text), lips)
 
 
 def build_rig(
@@ -182,19 +184,34 @@ def _obj_vertices(path: Path, text: str) -> Float[np.ndarray, "points 3"]:
         raise ConfigError(f"{path} has a vertex that is not three numbers") from error
 
 
-def _obj_triangles(text: str) -> Int64[np.ndarray, "triangles 3"]:
+def _obj_triangles(path: Path, text: str) -> Int64[np.ndarray, "triangles 3"]:
     triangles: list[tuple[int, int, int]] = []
+    num_vertices = 0
     for line in text.splitlines():
-        if line.startswith("f "):
-            corners = [int(corner.split("/")[0]) - 1 for corner in line.split()[1:]]
-            triangles += [
-                (corners[0], corners[i], corners[i + 1]) for i in range(1, len(corners) - 1)
-            ]
+        if line.startswith("v "):
+            num_vertices += 1
+        elif line.startswith("f "):
+            first, *rest = _corners(path, line, num_vertices)
+            triangles += [(first, *edge) for edge in pairwise(rest)]
     return np.array(triangles, np.int64).reshape(-1, 3)
+
+
+def _corners(path: Path, line: str, num_vertices: int) -> list[int]:
+    """Return the vertices of a face; a negative number counts back from the last one before it."""
+    try:
+        numbers = [int(corner.split("/")[0]) for corner in line.split()[1:]]
+    except ValueError:
+        numbers = []
+    if len(numbers) < 3 or 0 in numbers:
+        raise ConfigError(f"{path} has a face that is not three or more vertices: {line.strip()}")
+    return [number - 1 if number > 0 else num_vertices + number for number in numbers]
 
 
 def _mouth_landmarks(path: Path) -> Int64[np.ndarray, " lips"]:
     if not path.exists():
         return np.zeros(0, np.int64)
-    landmarks = json.loads(_text(path))["idx_to_landmark_verts"]
-    return np.array(landmarks[_MOUTH_LANDMARKS], np.int64)
+    try:
+        landmarks = json.loads(_text(path))["idx_to_landmark_verts"]
+        return np.array(landmarks[_MOUTH_LANDMARKS], np.int64)
+    except (ValueError, TypeError, LookupError) as error:
+        raise ConfigError(f"{path} cannot be read as landmarks: {error!r}") from error
