@@ -114,7 +114,7 @@ def feature_alignment_loss(
     Raises:
         ValueError: If no frame counts.
     """
-    return _masked_mean(_difference(predicted, target, mask).square().mean(-1), mask)
+    return coefficient_loss(predicted, target, mask)
 
 
 def mesh_loss(
@@ -134,8 +134,7 @@ def mesh_loss(
     Raises:
         ValueError: If no frame counts.
     """
-    difference = _difference(predicted.flatten(2), target.flatten(2), mask)
-    return _masked_mean(difference.square().mean(-1), mask)
+    return coefficient_loss(predicted.flatten(2), target.flatten(2), mask)
 
 
 def vertex_loss(

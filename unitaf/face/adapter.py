@@ -182,10 +182,7 @@ class FeatureAdapter(nn.Module):
                 then begin with `step_at` of it.
         """
         start = float(first_frame * self._ratio - self.step_at(first_frame))
-        frames = torch.arange(frame_mask.shape[1], dtype=torch.float64, device=frame_mask.device)
-        last = (step_mask.sum(1, keepdim=True) - 1).to(torch.float64)
-        positions = torch.minimum(start + frames * float(self._ratio), last)
-        return FrameGrid(positions * frame_mask, frame_mask)
+        return _grid(start, float(self._ratio), step_mask, frame_mask)
 
     def forward(
         self,
@@ -258,9 +255,7 @@ class ReferenceAdapter(nn.Module):
             frame_mask: True on real frames.
             first_frame: The frame that stands first; steps then begin with `step_at` of it.
         """
-        frames = torch.arange(frame_mask.shape[1], dtype=torch.float64, device=frame_mask.device)
-        last = (step_mask.sum(1, keepdim=True) - 1).to(torch.float64)
-        return FrameGrid(torch.minimum(2.0 * frames, last) * frame_mask, frame_mask)
+        return _grid(0.0, 2.0, step_mask, frame_mask)
 
     def forward(
         self,
@@ -276,6 +271,19 @@ class ReferenceAdapter(nn.Module):
         hidden = _through([self.head, *self.blocks, self.tail], features, step_mask)
         frames: Tensor = self.norm(hidden[:, :num_frames])
         return frames * self.audio_scale
+
+
+def _grid(
+    start: float,
+    ratio: float,
+    step_mask: Bool[Tensor, "batch steps"],
+    frame_mask: Bool[Tensor, "batch frames"],
+) -> FrameGrid:
+    """Read frame i at step ``start + i * ratio``, and the last step after it."""
+    frames = torch.arange(frame_mask.shape[1], dtype=torch.float64, device=frame_mask.device)
+    last = (step_mask.sum(1, keepdim=True) - 1).to(torch.float64)
+    positions = torch.minimum(start + frames * ratio, last)
+    return FrameGrid(positions * frame_mask, frame_mask)
 
 
 def _through(

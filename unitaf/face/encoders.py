@@ -245,13 +245,7 @@ def wavlm(
     from transformers import WavLMConfig, WavLMModel
 
     config = WavLMConfig(
-        hidden_size=dim,
-        num_hidden_layers=num_layers,
-        num_attention_heads=num_heads,
-        intermediate_size=feedforward_dim,
-        conv_dim=(conv_dim,) * len(KERNELS),
-        conv_kernel=KERNELS,
-        conv_stride=STRIDES,
+        **_shape(dim, num_layers, num_heads, feedforward_dim, conv_dim),
         conv_bias=False,
         feat_extract_norm="group",
         do_stable_layer_norm=False,
@@ -275,16 +269,25 @@ def wav2vec2(
     from transformers import Wav2Vec2Config, Wav2Vec2Model
 
     config = Wav2Vec2Config(
-        hidden_size=dim,
-        num_hidden_layers=num_layers,
-        num_attention_heads=num_heads,
-        intermediate_size=feedforward_dim,
-        conv_dim=(conv_dim,) * len(KERNELS),
-        conv_kernel=KERNELS,
-        conv_stride=STRIDES,
+        **_shape(dim, num_layers, num_heads, feedforward_dim, conv_dim),
         conv_bias=True,
         feat_extract_norm="layer",
         do_stable_layer_norm=True,
         layerdrop=0.1,
     )
     return SpeechEncoder(Wav2Vec2Model(config), is_normalized=True)
+
+
+def _shape(
+    dim: int, num_layers: int, num_heads: int, feedforward_dim: int, conv_dim: int
+) -> dict[str, Any]:
+    """Return the sizes under transformers' names, and the convolutions that both encoders have."""
+    return {
+        "hidden_size": dim,
+        "num_hidden_layers": num_layers,
+        "num_attention_heads": num_heads,
+        "intermediate_size": feedforward_dim,
+        "conv_dim": (conv_dim,) * len(KERNELS),
+        "conv_kernel": KERNELS,
+        "conv_stride": STRIDES,
+    }

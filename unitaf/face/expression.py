@@ -115,6 +115,9 @@ class FilmResidual(nn.Module):
         num_heads: Attention heads.
     """
 
+    frame_context = math.inf
+    """How many frames a frame looks ahead and back: all."""
+
     def __init__(
         self,
         feature_dim: int = 1024,
@@ -130,11 +133,6 @@ class FilmResidual(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, num_layers, enable_nested_tensor=False)
         self.film = nn.Linear(emotion_dim, 2 * dim)
         self.out = _ScaledOutput(dim, channels)
-
-    @property
-    def frame_context(self) -> float:
-        """How many frames a frame looks ahead and back: all."""
-        return math.inf
 
     def forward(
         self,
@@ -166,6 +164,9 @@ class CrossAttentionResidual(nn.Module):
         num_heads: Attention heads.
     """
 
+    frame_context = math.inf
+    """How many frames a frame looks ahead and back: all."""
+
     def __init__(
         self,
         feature_dim: int = 1024,
@@ -179,11 +180,6 @@ class CrossAttentionResidual(nn.Module):
         self.inputs = _SummedInputs(feature_dim, channels, emotion_dim, dim)
         self.layers = nn.ModuleList(_CrossLayer(dim, num_heads) for _ in range(num_layers))
         self.out = _ScaledOutput(dim, channels)
-
-    @property
-    def frame_context(self) -> float:
-        """How many frames a frame looks ahead and back: all."""
-        return math.inf
 
     def forward(
         self,
