@@ -284,6 +284,7 @@ def test_the_loaded_network_is_the_saved_one(tmp_path: Path) -> None:
         ({"kind": "face_model"}, "this checkpoint is a face_model, which moves a face to the feat"),
         ({"kind": "voice"}, "kind: Input should be 'unitalker'"),
         ({"network": {"encoder": "hubert"}}, r"network\.encoder"),
+        ({"bases": {"FLAME_5023_vertices": "?"}}, "lacks the PCA basis of FLAME_5023_vertices"),
     ],
 )
 def test_a_description_of_something_else_is_refused(

@@ -144,7 +144,7 @@ def test_templates_and_bases_come_from_the_data_release_in_training_units(tmp_pa
     folder = tmp_path / "D0_BIWI"
     folder.mkdir()
     random = np.random.default_rng(0)
-    templates = random.standard_normal((6, 30, 3))
+    templates = random.standard_normal((6, 23370, 3))
     np.save(folder / "id_template.npy", templates)
     basis, mean = random.standard_normal((600, 90)), random.standard_normal(90)
     np.savez(folder / "pca.npz", components_to_data=basis, original_data_mean=mean)
@@ -168,3 +168,29 @@ def test_a_data_release_that_is_incomplete_or_holds_code_is_refused(tmp_path: Pa
     with pytest.raises(ConfigError, match="cannot be read as templates"):
         read_template(tmp_path, "D1")
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"\x93NUMPY"])
+def test_files_of_the_data_release_that_are_damaged_are_refused(
+    tmp_path: Path, content: bytes
+) -> None:
+    folder = tmp_path / "D1_vocaset"
+    folder.mkdir()
+    for name in ("pca.npz", "id_template.npy"):
+        (folder / name).write_bytes(content)
+    with pytest.raises(ConfigError, match=r"pca\.npz cannot be read as a PCA basis"):
+        read_basis(tmp_path, "D1")
+    with pytest.raises(ConfigError, match="cannot be read as templates"):
+        read_template(tmp_path, "D1")
+    np.save(folder / "id_template.npy", np.zeros((12, 7)))
+    (folder / "id_template.npy").rename(folder / "pca.npz")
+    with pytest.raises(ConfigError, match=r"pca\.npz cannot be read as a PCA basis"):
+        read_basis(tmp_path, "D1")
+
+
+def test_templates_of_another_size_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "D1_vocaset"
+    folder.mkdir()
+    np.save(folder / "id_template.npy", np.zeros((12, 7)))
+    with pytest.raises(ConfigError, match="holds 7 numbers a speaker; D1 has 15069"):
+        read_template(tmp_path, "D1")

@@ -84,6 +84,13 @@ def test_recordings_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> Non
             find_recordings([tmp_path / path for path in paths], tmp_path / "out")
 
 
+def test_a_recording_that_is_given_twice_is_taken_once(tmp_path: Path) -> None:
+    path = record(tmp_path / "scene" / "a.wav")
+    again = tmp_path / "scene" / ".." / "scene" / "a.wav"
+    found = find_recordings([path, path.parent, again], tmp_path / "out")
+    assert found == [Recording(path, "a")]
+
+
 def test_a_recording_is_not_taken_for_the_folder(tmp_path: Path) -> None:
     paths = [record(tmp_path / name) for name in ("a.wav", "b.wav")]
     with pytest.raises(ConfigError, match=r"b\.wav is a file: name the folder that the files go"):
@@ -161,6 +168,13 @@ def test_bad_recordings_are_one_sentence_each_and_the_rest_goes_on(
         "none": "the audio file has no samples",
         "gone": "No such file or directory",
     }
+
+
+def test_nothing_that_can_be_animated_is_no_error(
+    network: RecordingAnimator, tmp_path: Path
+) -> None:
+    report = animate(named(tmp_path / "gone.wav"), tmp_path / "out", network, 30.0, NPZ)
+    assert (report.animated, report.files, len(report.rejected)) == (0, 0, 1)
 
 
 class Still:

@@ -27,7 +27,7 @@ from unitaf.checkpoint.files import (
 from unitaf.errors import ConfigError
 from unitaf.face.adapter import FeatureAdapter
 from unitaf.face.decoder import TcnDecoder, make_head
-from unitaf.face.expression import EmotionResidual, non_lip_channels
+from unitaf.face.expression import EmotionResidual, emotion_channels
 from unitaf.face.model import FaceModel, FaceModelAnimator
 from unitaf.face.unitalker import differences
 from unitaf.storage import Storage, open_storage
@@ -134,7 +134,7 @@ def build_face_model(described: FaceModelDescription) -> FaceModel:
     if described.has_expression:
         expression = EmotionResidual(
             features.dim,
-            non_lip_channels(described.channels),
+            emotion_channels(described.channels),
             dim=sizes.expression_dim,
             num_blocks=sizes.expression_blocks,
         )

@@ -152,6 +152,9 @@ def assemble(
         for key in tensors
         if key.startswith("templates.")
     }
+    for head in described.bases:
+        if not {f"bases.{head}.basis", f"bases.{head}.mean"} <= weights.keys():
+            raise ConfigError(f"{source} lacks the PCA basis of {head} that it describes")
     bases = {
         head: PcaBasis(weights[f"bases.{head}.basis"], weights[f"bases.{head}.mean"])
         for head in described.bases

@@ -31,6 +31,8 @@ _UNREADABLE = (
     AssertionError, UserWarning, struct.error, zipfile.BadZipFile,
 )  # fmt: skip
 """What torch raises at a file that is not one of tensors, or no longer whole."""
+_NO_ARRAYS = (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile)
+"""What numpy raises at a file that does not hold what is looked for in it."""
 
 
 @dataclass(frozen=True)
@@ -166,15 +168,20 @@ def read_template(release: Path, name: str) -> Float32[np.ndarray, " raw"]:
     """Return the template of a set's default speaker from the data release, in training's unit.
 
     Raises:
-        ConfigError: If the file is missing or not an array of speakers.
+        ConfigError: If the file is missing or not an array of speakers of the set's size.
     """
     data_set = DATA_SETS[name]
     file = release / data_set.folder / "id_template.npy"
     try:
-        templates = np.load(file, allow_pickle=False)
-        template = templates[data_set.default_style].ravel() * data_set.scale
-    except (OSError, ValueError, IndexError) as error:
+        with file.open("rb") as stream:
+            templates = np.load(stream, allow_pickle=False)
+            template = templates[data_set.default_style].ravel() * data_set.scale
+    except _NO_ARRAYS as error:
         raise ConfigError(f"{file} cannot be read as templates by speaker: {error}") from error
+    if template.size != data_set.raw_size:
+        raise ConfigError(
+            f"{file} holds {template.size} numbers a speaker; {name} has {data_set.raw_size}"
+        )
     return np.asarray(template, np.float32)
 
 
@@ -186,9 +193,9 @@ def read_basis(release: Path, name: str) -> PcaBasis:
     """
     file = release / DATA_SETS[name].folder / "pca.npz"
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             basis, mean = arrays["components_to_data"], arrays["original_data_mean"]
-    except (OSError, ValueError, KeyError) as error:
+    except _NO_ARRAYS as error:
         raise ConfigError(f"{file} cannot be read as a PCA basis: {error}") from error
     tensors = [torch.from_numpy(np.asarray(array, np.float32)) for array in (basis, mean.ravel())]
     return PcaBasis(tensors[0], tensors[1], MAX_PCA_DIM)

@@ -69,7 +69,8 @@ OnReport = Callable[[AnimateReport], None]
 def find_recordings(paths: Sequence[Path], directory: Path) -> list[Recording]:
     """Return the recordings that files and folders stand for, named after them.
 
-    A file gives its stem; a folder gives every recording in it with the folders between.
+    A file gives its stem; a folder gives every recording in it with the folders between. One that
+    is given twice by the same name is taken once.
 
     Args:
         paths: Audio files, and folders of them.
@@ -87,7 +88,7 @@ def find_recordings(paths: Sequence[Path], directory: Path) -> list[Recording]:
             raise ConfigError(f"there is no recording in {path}: none of {', '.join(SUFFIXES)}")
         for recording in recordings:
             other = found.setdefault(recording.name.casefold(), recording)
-            if other is not recording:
+            if other.path.resolve() != recording.path.resolve():
                 raise ConfigError(
                     f"{other.path} and {recording.path} would both be called {recording.name!r};"
                     " rename one, or give the folder that holds both"
