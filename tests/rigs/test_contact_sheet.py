@@ -52,8 +52,7 @@ def test_sheet_holds_two_views_of_every_shape() -> None:
 
 
 def test_tour_shows_every_shape_alone() -> None:
-    tour = shape_tour(make_rig(), frames_per_shape=10)
-    assert tour.curves.shape == (20, 2)
-    assert tour.curves[5].tolist() == [1.0, 0.0]
-    assert tour.curves[15].tolist() == [1.0, 1.0]  # the lips close over an open jaw
-    assert tour.curves[[0, 10]].tolist() == [[0.0, 0.0]] * 2
+    tour = shape_tour(make_rig())
+    assert tour.fps == 2.0
+    # The lips close over an open jaw.
+    assert tour.curves.tolist() == [[0, 0], [1, 0], [0, 0], [1, 1], [0, 0]]

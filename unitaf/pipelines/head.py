@@ -3,17 +3,14 @@
 import io
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from unitaf.export.glb import glb_bytes
 from unitaf.pipelines.export import checked_directory, write_file
-from unitaf.rigs.contact_sheet import contact_sheet, face_camera, picture
+from unitaf.rigs.contact_sheet import contact_sheet, face_camera, picture, shape_tour
 from unitaf.rigs.head import procedural_head
-from unitaf.types import FaceMotion
 
 _NEUTRAL_PIXELS = 800
-_TOUR_FPS = 2.0
 
 
 def write_head(directory: Path, size: int = 240) -> list[Path]:
@@ -36,22 +33,12 @@ def write_head(directory: Path, size: int = 240) -> list[Path]:
     neutral = io.BytesIO()
     image = picture(rig, {}, face_camera(rig), _NEUTRAL_PIXELS)
     Image.fromarray(image).save(neutral, format="PNG")
-    tour = _tour(rig.channels)
+    tour = shape_tour(rig)
     contents = {
         "neutral.png": neutral.getvalue(),
         "shapes.png": contact_sheet(rig, size),
-        "head.glb": glb_bytes(rig, tour, len(tour.curves) / _TOUR_FPS),
+        "head.glb": glb_bytes(rig, tour, len(tour.curves) / tour.fps),
     }
     for name, data in contents.items():
         write_file(directory / name, data)
     return [directory / name for name in contents]
-
-
-def _tour(channels: tuple[str, ...]) -> FaceMotion:
-    """Return a motion in which each shape in turn comes and goes in a second."""
-    curves = np.zeros((2 * len(channels) + 1, len(channels)), np.float32)
-    curves[1::2] = np.eye(len(channels), dtype=np.float32)
-    closes, opens = channels.index("mouthClose"), channels.index("jawOpen")
-    # Lips can only be brought together where the jaw has parted them.
-    curves[2 * closes + 1, opens] = 1.0
-    return FaceMotion(curves, channels, _TOUR_FPS)

@@ -23,20 +23,17 @@ _SHAPES_A_ROW = 4
 _MARGIN = 1.5
 _MOVES = 3e-3
 """A point that some shape moves further than this many metres belongs to the face."""
+_TOUR_FPS = 2.0
 _NEEDS = {"mouthClose": {"jawOpen": 1.0}}
 
 
-def shape_tour(rig: BlendshapeRig, frames_per_shape: int = 30) -> FaceMotion:
-    """Return a motion of 30 frames a second that comes and goes through every shape of a rig."""
-    rise = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(frames_per_shape) / frames_per_shape)
-    curves = np.kron(np.eye(len(rig.channels)), rise[:, None]).astype(np.float32)
-    for channel, needs in _NEEDS.items():
-        if {channel, *needs} <= set(rig.channels):
-            for other, weight in needs.items():
-                curves[:, rig.channels.index(other)] += (
-                    weight * curves[:, rig.channels.index(channel)]
-                )
-    return FaceMotion(curves, rig.channels, 30.0)
+def shape_tour(rig: BlendshapeRig) -> FaceMotion:
+    """Return a motion in which each shape in turn comes and goes in a second."""
+    curves = np.zeros((2 * len(rig.channels) + 1, len(rig.channels)), np.float32)
+    for number, channel in enumerate(rig.channels):
+        for name, weight in ({channel: 1.0} | _NEEDS.get(channel, {})).items():
+            curves[2 * number + 1, rig.channels.index(name)] = weight
+    return FaceMotion(curves, rig.channels, _TOUR_FPS)
 
 
 def picture(
