@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from unitaf.checkpoint.files import DESCRIPTION_FILE
 from unitaf.checkpoint.unitalker import (
     Description,
     FaceSet,
@@ -73,6 +74,8 @@ def load_unitalker(path: Path, device: str = "cpu") -> UniTalkerCheckpoint:
     """
     if not path.is_file():
         return load_checkpoint(path, device)
+    if (path.parent / DESCRIPTION_FILE).is_file():
+        raise ConfigError(f"{path} is a part of a checkpoint: name the folder {path.parent}")
     described, tensors = _from_published_file(path, None, None)
     described = described.model_copy(update={"weights_sha256": described.source_sha256})
     return assemble(described, tensors, device, path)
