@@ -326,7 +326,7 @@ def test_weights_that_do_not_fit_the_description_are_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["weights.safetensors", "checkpoint.json"])
 def test_a_part_of_a_checkpoint_is_told_from_a_published_file(tmp_path: Path, name: str) -> None:
     folder = tiny_checkpoint(tmp_path / "c")
-    with pytest.raises(ConfigError, match="is a part of a checkpoint: name the folder .*/c"):
+    with pytest.raises(ConfigError, match=r"is a part of a checkpoint: name the folder .*/c"):
         load_unitalker(folder / name)
 
 
