@@ -162,7 +162,8 @@ def _make(store: str, job: str, shard: PlannedShard) -> ShardRecord:
 def _maker(store: str, job: str) -> ShardMaker:
     """Return the process's only maker: its models stay loaded from shard to shard."""
     config = load_config(job)
-    tts, face = build_tts(config.tts), build_face(config.face)
+    tts = build_tts(config.tts)
+    face = build_face(config.face, tts)
     return ShardMaker(open_storage(store), tts, face, config.output)
 
 

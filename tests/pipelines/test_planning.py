@@ -38,7 +38,8 @@ def pending(script: str, storage: Storage, config: GenerateConfig) -> tuple[Plan
 
 
 def make(shards: tuple[PlannedShard, ...], storage: Storage, config: GenerateConfig) -> None:
-    maker = ShardMaker(storage, StubSpeech(), build_face(config.face), config.output)
+    tts = StubSpeech()
+    maker = ShardMaker(storage, tts, build_face(config.face, tts), config.output)
     for shard in shards:
         maker.make(shard)
 

@@ -14,6 +14,7 @@ from tests.pipelines.tiny_training import (
     SMALL,
     STAGES,
     MadeUpClips,
+    TinyEngine,
     tiny_config,
     tiny_measure,
     write_corpus,
@@ -73,7 +74,8 @@ def test_two_workers_train_every_stage_of_a_corpus(tmp_path: Path, ray_cluster: 
     assert loaded.description.styles == ("ann", "ben")
     assert loaded.description.mouth_interval is not None
     assert loaded.description.features.name == "engine/1"
-    assert build_face(FaceModelConfig(kind="model", checkpoint=report.checkpoint)).licence == "CC0"
+    face = FaceModelConfig(kind="model", checkpoint=report.checkpoint)
+    assert build_face(face, TinyEngine()).licence == "CC0"
     assert "stage expression: 36 steps" in describe_checkpoint(Path(report.checkpoint))
 
     again = train(config)

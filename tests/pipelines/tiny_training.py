@@ -16,12 +16,13 @@ from unitaf.data.clips import Clip
 from unitaf.data.corpus import CATALOG_SCHEMA, CorpusInfo
 from unitaf.data.features import FeatureSet
 from unitaf.data.payloads import encode_clips, encode_features
-from unitaf.face.expression import non_lip_channels
+from unitaf.face.expression import emotion_channels
 from unitaf.losses import MouthWeighting, face_geometry
 from unitaf.pipelines.training_step import ClipBatch, FaceMeasure
 from unitaf.rigs.arkit import CHANNELS as CANONICAL
 from unitaf.rigs.arkit import column_indices
 from unitaf.storage import open_storage
+from unitaf.tts.stub import StubSpeech
 
 CHANNELS = ("jawOpen", "mouthPucker", "browInnerUp", "headYaw")
 DIM, ENCODER_DIM = 32, 12
@@ -39,6 +40,20 @@ DESCRIBED = FaceModelDescription(
     corpus="made up",
     stages=(),
 )
+
+
+class TinyEngine(StubSpeech):
+    """An engine with the features of the made-up clips."""
+
+    @property
+    def feature_rate(self) -> float:
+        return DESCRIBED.features.rate
+
+    @property
+    def feature_dim(self) -> int:
+        return DIM
+
+
 STAGES = (
     StageConfig(
         name="a2f",
@@ -82,7 +97,7 @@ def tiny_measure() -> FaceMeasure:
     neutral = torch.rand(6, 3, generator=random)
     deltas = torch.rand(len(CHANNELS), 6, 3, generator=random) * 0.1
     deltas[2:] = 0.0
-    free = [i for i, is_free in enumerate(non_lip_channels(CHANNELS)) if is_free]
+    free = [i for i, is_free in enumerate(emotion_channels(CHANNELS)) if is_free]
     geometry = face_geometry(neutral, deltas, torch.tensor([0, 1, 2]))
     return FaceMeasure(geometry, MouthWeighting(0.1, 0.6, base=0.1), 10.0, free)
 

@@ -6,6 +6,7 @@ sentence. Config stops at `unitaf.build`; classes take flat arguments.
 """
 
 from unitaf.config.jobs import (
+    AutoFaceConfig,
     ClipsConfig,
     FaceConfig,
     FaceModelConfig,
@@ -44,6 +45,7 @@ from unitaf.config.training import (
 
 __all__ = [
     "DEFAULT_STAGES",
+    "AutoFaceConfig",
     "ClipsConfig",
     "EvaluateConfig",
     "FaceConfig",

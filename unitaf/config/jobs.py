@@ -40,9 +40,20 @@ class FaceModelConfig(Settings):
     """A face model that `unitaf train` made: the engine's features to face channels."""
 
     kind: Literal["model"]
-    checkpoint: str = Field(description="Its folder, or s3://bucket/prefix.")
+    checkpoint: str | None = Field(
+        None, description="Its folder, or s3://bucket/prefix; empty: the one that ships."
+    )
     style: str = Field("pivot", description="Whose style to move in: a speaker of the corpus.")
+    rest: Literal["rules", "still"] = Field(
+        "rules", description="What moves channels that it has not learnt, such as blinks."
+    )
     device: str = Field("cpu", description="cpu, cuda or cuda:1.")
+
+
+class AutoFaceConfig(Settings):
+    """The face model that ships, where the engine has the features that it reads; else visemes."""
+
+    kind: Literal["auto"] = "auto"
 
 
 def _default_kind(kind: str) -> BeforeValidator:
@@ -56,7 +67,9 @@ TtsConfig = Annotated[
     HibariConfig | StubConfig, Field(discriminator="kind"), _default_kind("hibari")
 ]
 FaceConfig = Annotated[
-    VisemesConfig | FaceModelConfig, Field(discriminator="kind"), _default_kind("visemes")
+    VisemesConfig | FaceModelConfig | AutoFaceConfig,
+    Field(discriminator="kind"),
+    _default_kind("visemes"),
 ]
 
 
@@ -106,7 +119,7 @@ class GenerateConfig(Settings):
     """One job of ``unitaf generate``."""
 
     tts: TtsConfig = HibariConfig()
-    face: FaceConfig = VisemesConfig()
+    face: FaceConfig = AutoFaceConfig()
     script: ScriptConfig = ScriptConfig()
     output: OutputConfig = OutputConfig()
     run: RunConfig = RunConfig()
@@ -147,6 +160,9 @@ class PrepareConfig(Settings):
     transcriber: str | None = Field("tiny.en", description="Or a faster-whisper folder; or none.")
     tts: TtsConfig = HibariConfig()
     encoder: Literal["whisper"] | None = Field("whisper", description="Empty: no such features.")
+    alignment: Literal["warp", "stretch"] = Field(
+        "warp", description="How the engine's features meet the recording; stretch: do not."
+    )
     max_alignment_cost: float = Field(0.79, gt=0, description="1: no better than nonsense.")
     max_reject_fraction: float = Field(0.2, ge=0, le=1, description="Above it, exit with 1.")
     run: RunConfig = RunConfig()

@@ -60,6 +60,10 @@ class NetworkConfig(Settings):
     """The face model's clock and sizes; features, channels and styles are the corpus's."""
 
     fps: float | None = Field(None, gt=0, le=1000, description="Empty: the corpus's.")
+    left_out: tuple[str, ...] = Field(
+        (),
+        description="Channels whose names begin so are not learnt: blinks cannot be heard.",
+    )
     adapter_blocks: int = Field(3, ge=2)
     adapter_groups: int = Field(8, ge=1)
     decoder_dim: int = Field(256, ge=1)

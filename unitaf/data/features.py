@@ -14,6 +14,7 @@ from jaxtyping import Float16, Float32
 from unitaf.audio import resample
 from unitaf.data.clips import Clip
 from unitaf.errors import BackendError, InputError
+from unitaf.timing import resample_linear
 from unitaf.types import AudioEncoder, TextToSpeech
 
 ENCODER_SAMPLE_RATE = 16000
@@ -67,11 +68,15 @@ class SpeechFeatures:
 
     Args:
         engine: Frozen.
+        is_warped: Whether what the engine says itself is led along the recording. If not, it is
+            only stretched to the same length: what UniTAF (arXiv 2602.15651) warns of in 3.2.1.
     """
 
-    def __init__(self, engine: TextToSpeech) -> None:
+    def __init__(self, engine: TextToSpeech, is_warped: bool = True) -> None:
         self._engine = engine
-        self._set = FeatureSet("tts", engine.fingerprint, engine.feature_rate, engine.feature_dim)
+        self._is_warped = is_warped
+        fingerprint = engine.fingerprint if is_warped else f"{engine.fingerprint} stretched"
+        self._set = FeatureSet("tts", fingerprint, engine.feature_rate, engine.feature_dim)
 
     @property
     def set(self) -> FeatureSet:
@@ -84,9 +89,18 @@ class SpeechFeatures:
         Raises:
             InputError: If the engine cannot.
         """
+        if not self._is_warped:
+            return Extracted(_half(self._stretched(clip), clip), 0.0)
         waveform = resample(clip.waveform(), clip.sample_rate, self._engine.sample_rate)
         speech = self._engine.encode(clip.utterance, waveform)
         return Extracted(_half(speech.features, clip), speech.alignment_cost)
+
+    def _stretched(self, clip: Clip) -> Float32[np.ndarray, "steps dim"]:
+        (speech,) = self._engine.synthesize([clip.utterance])
+        rate = speech.feature_rate
+        duration_s = clip.num_samples / clip.sample_rate
+        times = np.arange(max(1, round(duration_s * rate))) / rate
+        return resample_linear(speech.features, rate, times * (speech.duration_s / duration_s))
 
 
 class EncoderFeatures:

@@ -139,6 +139,7 @@ class FaceModelAnimator:
         if not 0 <= style_id < num_styles:
             raise ValueError(f"style_id must lie in 0 to {num_styles - 1}, not {style_id}")
         self._model = model.eval()
+        self.channels = tuple(channels)
         self._columns = column_indices(CHANNELS, channels)
         self._style_id = style_id
         self._fingerprint = fingerprint

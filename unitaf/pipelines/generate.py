@@ -31,7 +31,8 @@ def build_work(config: GenerateConfig, storage: Storage) -> Callable[[PlannedSha
         config: The job.
         storage: The store; opened again in the worker.
     """
-    tts, face = build_tts(config.tts), build_face(config.face)
+    tts = build_tts(config.tts)
+    face = build_face(config.face, tts)
     return ShardMaker(storage, tts, face, config.output).make
 
 

@@ -85,7 +85,8 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
         ConfigError: If the script or a setting cannot be used.
         StorageError: If the store cannot be read.
     """
-    tts, face = build_tts(config.tts), build_face(config.face)
+    tts = build_tts(config.tts)
+    face = build_face(config.face, tts)
     recipe = Recipe(
         tts.fingerprint, face.fingerprint, config.output.fps, config.output.audio_format
     )

@@ -33,7 +33,7 @@ from tensorboardX import SummaryWriter
 from unitaf.checkpoint import FaceModelDescription, MouthInterval, Sizes
 from unitaf.config import TrainConfig, check_train_config, dump_config
 from unitaf.errors import BackendError, ConfigError
-from unitaf.face.expression import non_lip_channels
+from unitaf.face.expression import emotion_channels
 from unitaf.losses import (
     FaceGeometry,
     MouthWeighting,
@@ -129,7 +129,7 @@ def _measure(
 ) -> tuple[FaceMeasure, MouthInterval | None]:
     """Return how curves are measured, and the interval of the mouth where a stage needs one."""
     geometry = geometry_of(clips.channels)
-    free = [i for i, is_free in enumerate(non_lip_channels(clips.channels)) if is_free]
+    free = [i for i, is_free in enumerate(emotion_channels(clips.channels)) if is_free]
     scale = config.mouth.decoupled_scale
     if all(MOUTH_LOSSES.isdisjoint(stage.losses) for stage in config.stages):
         return FaceMeasure(geometry, None, scale, free), None
@@ -172,7 +172,7 @@ def _describe(
         fps=clips.fps,
         channels=clips.channels,
         styles=clips.styles,
-        sizes=Sizes(**config.network.model_dump(exclude={"fps"})),
+        sizes=Sizes(**config.network.model_dump(exclude={"fps", "left_out"})),
         has_expression=False,
         mouth_interval=interval,
         licence=config.licence or clips.licence,

@@ -50,7 +50,10 @@ class TrainingClips:
             )
         except ValueError as error:
             raise ConfigError(f"corpus {config.corpus}: {error}") from error
-        self.channels = corpus.channels
+        left_out = config.network.left_out
+        self.channels = tuple(n for n in corpus.channels if not n.startswith(left_out))
+        if not self.channels:
+            raise ConfigError(f"network.left_out leaves no channel of corpus {config.corpus}")
         self.fps = config.network.fps or info.fps
         self.features = FeatureSpace(
             name=info.tts.fingerprint.split()[0], dim=info.tts.dim, rate=info.tts.rate
