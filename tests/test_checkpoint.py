@@ -8,15 +8,9 @@ import torch
 from torch import Tensor
 
 from tests.face.tiny_unitalker import babble, tiny_network, tiny_unitalker
-from unitaf.checkpoint import (
-    Description,
-    FaceSet,
-    convert_unitalker,
-    describe_checkpoint,
-    load_unitalker,
-    read_description,
-    write_checkpoint,
-)
+from unitaf.checkpoint.conversion import convert_unitalker, load_unitalker
+from unitaf.checkpoint.describe import describe_checkpoint
+from unitaf.checkpoint.unitalker import Description, FaceSet, read_description, write_checkpoint
 from unitaf.errors import ConfigError, StorageError
 from unitaf.face.published import DATA_SETS
 from unitaf.face.unitalker import (

@@ -23,7 +23,7 @@ COMMANDS = {
     "head": {"directory"},
     "prepare": {"source", "corpus", "config", "set_"},
     "train": {"config", "set_"},
-    "evaluate": {"checkpoint", "corpus", "config", "set_", "out"},
+    "evaluate": {"checkpoint", "corpus", "config", "set_", "out", "plot"},
     "checkpoint convert": {"file", "out", "release", "set_order"},
     "checkpoint show": {"checkpoint"},
 }

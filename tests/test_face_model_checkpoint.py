@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,15 +10,9 @@ import torch
 
 from tests.pipelines.tiny_training import CHANNELS, DESCRIBED, DIM, TinyEngine
 from unitaf.build import build_face
-from unitaf.checkpoint import (
-    FaceModelDescription,
-    MouthInterval,
-    StageSummary,
-    build_face_model,
-    describe_checkpoint,
-    load_face_model,
-    write_face_model,
-)
+from unitaf.checkpoint.describe import describe_checkpoint
+from unitaf.checkpoint.description import FaceModelDescription, MouthInterval, StageSummary
+from unitaf.checkpoint.face_model import build_face_model, load_face_model, write_face_model
 from unitaf.config import FaceModelConfig, load_config
 from unitaf.errors import ConfigError
 from unitaf.face.visemes import VisemeAnimator
@@ -161,3 +157,14 @@ def test_a_description_of_another_network_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(values))
     with pytest.raises(ConfigError, match="does not hold the network that it describes"):
         load_face_model(str(tmp_path / "model"))
+
+
+def test_what_it_says_is_read_without_torch(tmp_path: Path) -> None:
+    written(str(tmp_path))
+    code = (
+        "import sys; from unitaf.checkpoint.animator import CheckpointAnimator;"
+        f"print(CheckpointAnimator({str(tmp_path / 'model')!r}).fingerprint);"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("face_model ")

@@ -98,20 +98,18 @@ def build_face(config: FaceConfig, tts: TextToSpeech) -> FaceAnimator:
 
 
 def _build_face_model(config: FaceModelConfig, tts: TextToSpeech) -> FaceAnimator:
-    from unitaf.checkpoint import load_face_model
+    from unitaf.checkpoint.animator import CheckpointAnimator
     from unitaf.face.completed import CompletedAnimator
 
-    loaded = load_face_model(config.checkpoint or str(EMBEDDED_FACE), config.device)
-    features = loaded.description.features
-    if (features.dim, features.rate) != (tts.feature_dim, tts.feature_rate):
+    model = CheckpointAnimator(config.checkpoint or str(EMBEDDED_FACE), config.style, config.device)
+    if (model.features.dim, model.features.rate) != (tts.feature_dim, tts.feature_rate):
         raise ConfigError(
-            f"face: the model reads {features.dim} features at {features.rate:g} Hz, but the engine"
-            f" gives {tts.feature_dim} at {tts.feature_rate:g} Hz; train an adapter for it, or set"
-            " face.kind to visemes"
+            f"face: the model reads {model.features.dim} features at {model.features.rate:g} Hz,"
+            f" but the engine gives {tts.feature_dim} at {tts.feature_rate:g} Hz; train an adapter"
+            " for it, or set face.kind to visemes"
         )
-    animator = loaded.animator(config.style)
-    is_whole = set(CHANNELS) <= set(animator.channels)
-    return animator if is_whole or config.rest == "still" else CompletedAnimator(animator)
+    is_whole = set(CHANNELS) <= set(model.channels)
+    return model if is_whole or config.rest == "still" else CompletedAnimator(model, model.channels)
 
 
 def build_script_defaults(config: GenerateConfig) -> ScriptDefaults:

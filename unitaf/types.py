@@ -201,6 +201,10 @@ class FaceAnimator(Protocol):
     @property
     def licence(self) -> str: ...
 
+    def load(self) -> None:
+        """Load the models now rather than at the first speech."""
+        ...
+
     def animate(
         self, utterances: Sequence[Utterance], speeches: Sequence[Speech], fps: float
     ) -> list[FaceMotion]:

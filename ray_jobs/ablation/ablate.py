@@ -10,14 +10,17 @@ import argparse
 import json
 import statistics
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
+
+from unitaf.checkpoint.files import DESCRIPTION_FILE
 from unitaf.config import EvaluateConfig, TrainConfig, load_train_config
-from unitaf.pipelines.cluster import ray_running
 from unitaf.pipelines.evaluate import Evaluation, evaluate
-from unitaf.pipelines.train import train
+from unitaf.pipelines.train import train_alone
 
 _HERE = Path(__file__).parent
 _START = "a2f"
@@ -62,9 +65,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     arguments = parser.parse_args()
     folder, seeds = arguments.folder, arguments.seeds
-    with ray_running():
-        for seed in seeds:
-            _train_seed(folder, seed, is_first=seed == seeds[0])
+    torch.set_num_threads(1)
+    for seed in seeds:
+        _train_seed(folder, seed, is_first=seed == seeds[0])
     measured = {seed: _measure(folder, seed, is_first=seed == seeds[0]) for seed in seeds}
     values = {seed: asdict(evaluation) for seed, evaluation in measured.items()}
     (folder / "ablation.json").write_text(json.dumps(values, indent=2) + "\n")
@@ -79,9 +82,12 @@ def _rows(is_first: bool) -> list[Row]:
 
 def _train_seed(folder: Path, seed: int, is_first: bool) -> None:
     start = _job(folder, _START, "same", seed, None)
-    train(start)
-    for row in _rows(is_first):
-        train(_job(folder, row.job, row.corpus, seed, _checkpoint(start)))
+    rows = [_job(folder, r.job, r.corpus, seed, _checkpoint(start)) for r in _rows(is_first)]
+    for job in (start, *rows):
+        if not Path(_checkpoint(job), DESCRIPTION_FILE).exists():
+            began_s = time.monotonic()
+            train_alone(job)
+            sys.stderr.write(f"{job.out}: {time.monotonic() - began_s:.0f} s\n")
 
 
 def _job(folder: Path, job: str, corpus: str, seed: int, start: str | None) -> TrainConfig:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.pipelines.tiny_training import DESCRIBED, write_corpus
-from unitaf.checkpoint import build_face_model, write_face_model
+from unitaf.checkpoint.face_model import build_face_model, write_face_model
 from unitaf.config import EvaluateConfig, StubConfig
 from unitaf.errors import ConfigError
 from unitaf.pipelines.evaluate import evaluate
@@ -44,6 +44,10 @@ def test_every_predictor_is_measured_on_every_held_out_clip(checkpoint: str, cor
     assert moving.lip_vertex_error_mm2 > still.lip_vertex_error_mm2
     assert moving.bilabial_closure is not None
     assert json.loads(found.to_json())["scores"]["mean"]["largest_step"] == 0.0
+    openings = found.mouth_openings_mm
+    assert list(openings) == ["recordings", *found.scores]
+    assert all(values == sorted(values) and len(values) == 101 for values in openings.values())
+    assert openings["mean"][0] == openings["mean"][100] < openings["recordings"][100]
 
 
 def test_the_split_and_the_number_of_clips_are_the_users(checkpoint: str, corpus: str) -> None:

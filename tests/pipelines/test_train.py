@@ -20,7 +20,8 @@ from tests.pipelines.tiny_training import (
     write_corpus,
 )
 from unitaf.build import build_face
-from unitaf.checkpoint import describe_checkpoint, load_face_model
+from unitaf.checkpoint.describe import describe_checkpoint
+from unitaf.checkpoint.face_model import load_face_model
 from unitaf.config import FaceModelConfig, TrainConfig
 from unitaf.errors import BackendError, ConfigError
 from unitaf.pipelines.train import fit_on_ray, train

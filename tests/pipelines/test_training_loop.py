@@ -14,7 +14,7 @@ from tests.pipelines.tiny_training import (
     tiny_config,
     tiny_measure,
 )
-from unitaf.checkpoint import load_face_model, write_face_model
+from unitaf.checkpoint.face_model import load_face_model, write_face_model
 from unitaf.config import OptimiserConfig, TrainConfig
 from unitaf.errors import BackendError, ConfigError
 from unitaf.pipelines.training_loop import Training, lone_worker, scheduled_rate

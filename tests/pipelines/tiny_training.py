@@ -10,7 +10,7 @@ import torch
 
 from unitaf import timing
 from unitaf.audio import encode_audio
-from unitaf.checkpoint import FaceModelDescription, FeatureSpace, Sizes
+from unitaf.checkpoint.description import FaceModelDescription, FeatureSpace, Sizes
 from unitaf.config import StageConfig, TrainConfig
 from unitaf.data.clips import Clip
 from unitaf.data.corpus import CATALOG_SCHEMA, CorpusInfo

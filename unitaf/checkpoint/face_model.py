@@ -10,20 +10,18 @@ so a folder with a description is whole.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from unitaf.checkpoint.files import (
-    DESCRIPTION_FILE,
-    WEIGHTS_FILE,
-    Described,
-    check_device,
-    parse_description,
+from unitaf.checkpoint.description import (
+    PIVOT,
+    FaceModelDescription,
+    read_face_model_description,
 )
+from unitaf.checkpoint.devices import check_device
+from unitaf.checkpoint.files import DESCRIPTION_FILE, WEIGHTS_FILE
 from unitaf.errors import ConfigError
 from unitaf.face.adapter import FeatureAdapter
 from unitaf.face.decoder import TcnDecoder, make_head
@@ -31,66 +29,6 @@ from unitaf.face.expression import EmotionResidual, emotion_channels
 from unitaf.face.model import FaceModel, FaceModelAnimator
 from unitaf.face.unitalker import differences
 from unitaf.storage import Storage, open_storage
-
-PIVOT = "pivot"
-"""The style that is nobody's: the last row of the table."""
-
-
-class FeatureSpace(Described):
-    """Which features a network reads."""
-
-    name: str = Field(description="The engine or encoder that gives them, as its fingerprint says.")
-    dim: int = Field(ge=1)
-    rate: float = Field(gt=0, description="Steps a second.")
-
-
-class Sizes(Described):
-    """The sizes of a face model that its features and channels do not decide."""
-
-    adapter_blocks: int = Field(3, ge=2)
-    adapter_groups: int = Field(8, ge=1)
-    decoder_dim: int = Field(256, ge=1)
-    style_dim: int = Field(64, ge=1)
-    expression_dim: int = Field(128, ge=1)
-    expression_blocks: int = Field(3, ge=1)
-
-
-class MouthInterval(Described):
-    """The weight of a frame by how open the mouth is, as `losses.MouthWeighting` has it."""
-
-    low: float
-    high: float
-    alpha: float
-    gamma: float
-    base: float
-
-
-class StageSummary(Described):
-    """What a stage of training did."""
-
-    name: str
-    steps: int
-    clips: int = Field(description="Clips seen, repetitions included.")
-    losses: dict[str, float] = Field(description="Each term at the end, without its weight.")
-
-
-class FaceModelDescription(Described):
-    """What a face model's checkpoint says about itself."""
-
-    format: Literal[1] = 1
-    kind: Literal["face_model"] = "face_model"
-    features: FeatureSpace
-    encoder: FeatureSpace = Field(description="The audio encoder whose space the decoder reads.")
-    fps: float = Field(gt=0)
-    channels: tuple[str, ...]
-    styles: tuple[str, ...] = Field(description="Whose row is whose; the pivot's comes last.")
-    sizes: Sizes
-    has_expression: bool = Field(description="Whether the residual has been trained.")
-    mouth_interval: MouthInterval | None
-    licence: str
-    corpus: str = Field(description="What it was trained on.")
-    stages: tuple[StageSummary, ...] = Field(description="In the order they ran.")
-    weights_sha256: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,12 +45,12 @@ class FaceModelCheckpoint:
             ConfigError: If there is no such style.
         """
         described = self.description
-        names = (*described.styles, PIVOT)
-        if style not in names:
-            raise ConfigError(f"there is no style {style!r}; there are {', '.join(names)}")
-        fingerprint = f"face_model {described.weights_sha256[:16]} style={style}"
         return FaceModelAnimator(
-            self.model, described.channels, names.index(style), fingerprint, described.licence
+            self.model,
+            described.channels,
+            described.style_id(style),
+            described.fingerprint(style),
+            described.licence,
         )
 
 
@@ -169,19 +107,6 @@ def write_face_model(
     text = complete.model_dump_json(indent=2) + "\n"
     storage.create(f"{folder}/{DESCRIPTION_FILE}", text.encode())
     return complete
-
-
-def read_face_model_description(uri: str) -> FaceModelDescription:
-    """Read what a checkpoint says about itself, and nothing else of it.
-
-    Raises:
-        ConfigError: Saying in one sentence what is wrong.
-    """
-    storage = open_storage(uri)
-    if not storage.exists(DESCRIPTION_FILE):
-        raise ConfigError(f"{uri} is not a checkpoint: it has no {DESCRIPTION_FILE}")
-    data = storage.read(DESCRIPTION_FILE)
-    return parse_description(FaceModelDescription, data, f"{uri}/{DESCRIPTION_FILE}")
 
 
 def load_face_model(uri: str, device: str = "cpu") -> FaceModelCheckpoint:

@@ -6,7 +6,6 @@ and to use it, ``weights.safetensors`` holds its tensors. Nothing is implied by 
 
 from typing import TypeVar
 
-import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from unitaf.errors import ConfigError
@@ -51,16 +50,3 @@ def parse_description(kind: type[Description], data: bytes, file: str) -> Descri
             place = ".".join(str(part) for part in first["loc"]) or "the file"
             problem = f"{place}: {first['msg']}"
         raise ConfigError(f"{file}: {problem}") from error
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that is none, or that this machine does not have.
-
-    Raises:
-        ConfigError: Saying why it cannot be used.
-    """
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ConfigError(f"the device {device!r} cannot be used here: {reason}") from error

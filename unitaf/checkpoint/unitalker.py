@@ -19,11 +19,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from unitaf.checkpoint.devices import check_device
 from unitaf.checkpoint.files import (
     DESCRIPTION_FILE,
     WEIGHTS_FILE,
     Described,
-    check_device,
     parse_description,
 )
 from unitaf.errors import ConfigError, StorageError

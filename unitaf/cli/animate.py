@@ -73,7 +73,7 @@ def _animator(checkpoint: Path | None, style: str | None, device: str | None) ->
         from unitaf.face.visemes import VisemeAnimator
 
         return HeardVisemes(PhoneRecognizer(), VisemeAnimator())
-    from unitaf.checkpoint import load_unitalker
+    from unitaf.checkpoint.conversion import load_unitalker
 
     loaded = load_unitalker(checkpoint, device or "cpu")
     animator = loaded.animator() if style is None else loaded.animator(style)

@@ -24,7 +24,8 @@ def convert(
     ] = None,
 ) -> None:
     """Check a published UniTalker checkpoint and write it as ours."""
-    from unitaf.checkpoint import convert_unitalker, describe_checkpoint
+    from unitaf.checkpoint.conversion import convert_unitalker
+    from unitaf.checkpoint.describe import describe_checkpoint
 
     convert_unitalker(file, out, release, set_order.split(",") if set_order else None)
     print(describe_checkpoint(out))
@@ -35,6 +36,6 @@ def show(
     checkpoint: Annotated[str, typer.Argument(help="A folder or s3://bucket/prefix.")],
 ) -> None:
     """Say what a checkpoint is: network, data sets, styles, channels, terms."""
-    from unitaf.checkpoint import describe_checkpoint
+    from unitaf.checkpoint.describe import describe_checkpoint
 
     print(describe_checkpoint(checkpoint))

@@ -44,6 +44,7 @@ def evaluate(
         list[str] | None, typer.Option("--set", help="Override a setting, such as split=val.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw them into this PNG file.")] = None,
 ) -> None:
     """Measure a face model on held-out clips, next to baselines."""
     job = load_evaluate_config(config, set_ or [])
@@ -53,6 +54,12 @@ def evaluate(
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(found.to_json(), encoding="utf-8")
+    if plot is not None:
+        from unitaf.metrics.plots import plot_scores
+
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        scores = {name: asdict(each) for name, each in found.scores.items()}
+        plot_scores(scores, found.mouth_openings_mm).savefig(plot, format="png", dpi=120)
     _print_evaluation(found)
 
 

@@ -6,23 +6,23 @@ be, and a network that had to predict them would give their mean, a stare throug
 
 from collections.abc import Sequence
 
-from unitaf.face.model import FaceModelAnimator
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.rigs.arkit import CHANNELS, column_indices
-from unitaf.types import FaceMotion, Speech, Utterance
+from unitaf.types import FaceAnimator, FaceMotion, Speech, Utterance
 
 
 class CompletedAnimator:
     """A `types.FaceAnimator`: a face model, and `VisemeAnimator` for channels that it has not.
 
     Args:
-        model: Decides its own channels.
+        model: Moves the canonical channels.
+        channels: Those that it has learnt; the others are not taken from it.
     """
 
-    def __init__(self, model: FaceModelAnimator) -> None:
+    def __init__(self, model: FaceAnimator, channels: Sequence[str]) -> None:
         self._model = model
         self._rules = VisemeAnimator()
-        others = [name for name in CHANNELS if name not in model.channels]
+        others = [name for name in CHANNELS if name not in channels]
         self._columns = column_indices(CHANNELS, others)
 
     @property
@@ -34,6 +34,10 @@ class CompletedAnimator:
     def licence(self) -> str:
         """The model's; the rules have no terms."""
         return self._model.licence
+
+    def load(self) -> None:
+        """Load the model now."""
+        self._model.load()
 
     def animate(
         self, utterances: Sequence[Utterance], speeches: Sequence[Speech], fps: float

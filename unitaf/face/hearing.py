@@ -249,6 +249,9 @@ class HeardVisemes:
         """The terms on the recogniser."""
         return "Apache-2.0 (hama)"
 
+    def load(self) -> None:
+        """Do nothing: the recogniser is here."""
+
     def animate(
         self, utterances: Sequence[Utterance], speeches: Sequence[Speech], fps: float
     ) -> list[FaceMotion]:

@@ -139,7 +139,6 @@ class FaceModelAnimator:
         if not 0 <= style_id < num_styles:
             raise ValueError(f"style_id must lie in 0 to {num_styles - 1}, not {style_id}")
         self._model = model.eval()
-        self.channels = tuple(channels)
         self._columns = column_indices(CHANNELS, channels)
         self._style_id = style_id
         self._fingerprint = fingerprint
@@ -154,6 +153,9 @@ class FaceModelAnimator:
     def licence(self) -> str:
         """The terms of the weights, in one line."""
         return self._licence
+
+    def load(self) -> None:
+        """Do nothing: the model is here."""
 
     def animate(
         self, utterances: Sequence[Utterance], speeches: Sequence[Speech], fps: float

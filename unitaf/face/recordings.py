@@ -156,6 +156,9 @@ class RecordingAnimator:
         """The checkpoint's terms."""
         return self._licence
 
+    def load(self) -> None:
+        """Do nothing: the model is here."""
+
     def animate(
         self, utterances: Sequence[Utterance], speeches: Sequence[Speech], fps: float
     ) -> list[FaceMotion]:

@@ -79,6 +79,9 @@ class VisemeAnimator:
         """No terms: the motion is made by rules of this package."""
         return "none"
 
+    def load(self) -> None:
+        """Do nothing: there is no model."""
+
     def animate(
         self, utterances: Sequence[Utterance], speeches: Sequence[Speech], fps: float
     ) -> list[FaceMotion]:

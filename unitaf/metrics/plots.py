@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from unitaf.losses import OpennessInterval, mouth_state_weight
 
+_COLUMNS = 3
+
 
 def plot_openness(openness: Float[np.ndarray, " frames"], found: OpennessInterval) -> Figure:
     """Draw a corpus's mouth openness, the interval found for it and what a frame there weighs.
@@ -60,4 +62,34 @@ def plot_losses(points: Sequence[tuple[str, int, Mapping[str, float]]]) -> Figur
             panel.plot([step for step, _ in rows], [losses[loss] for _, losses in rows], label=loss)
         panel.set(title=stage, xlabel="step", yscale="log")
         panel.legend()
+    return figure
+
+
+def plot_scores(
+    scores: Mapping[str, Mapping[str, float | None]], openings_mm: Mapping[str, Sequence[float]]
+) -> Figure:
+    """Draw one panel a metric with a bar for each predictor, and how far mouths open.
+
+    Args:
+        scores: By predictor, then by metric; None has no bar.
+        openings_mm: Percentiles 0 to 100 of the mouth's opening, by predictor.
+    """
+    names = list(scores)
+    metrics = list(scores[names[0]])
+    rows = -(-(len(metrics) + 1) // _COLUMNS)
+    figure = Figure(figsize=(4.0 * _COLUMNS, 0.7 + (0.9 + 0.3 * len(names)) * rows))
+    figure.set_layout_engine("constrained")
+    for place, metric in enumerate(metrics, start=1):
+        panel = figure.add_subplot(rows, _COLUMNS, place)
+        known = {name: value for name in names if (value := scores[name][metric]) is not None}
+        bars = panel.barh(list(known), list(known.values()), color="C0")
+        panel.bar_label(bars, fmt="%.3g", padding=2)
+        panel.margins(x=0.2)
+        panel.invert_yaxis()
+        panel.set_title(metric)
+    panel = figure.add_subplot(rows, _COLUMNS, len(metrics) + 1)
+    for name, percentiles in openings_mm.items():
+        panel.plot(percentiles, np.linspace(0.0, 1.0, len(percentiles)), label=name)
+    panel.set(title="share of frames by mouth opening", xlabel="mm")
+    panel.legend(fontsize="small")
     return figure

@@ -20,7 +20,7 @@ from jaxtyping import Float32, Int64
 from unitaf import timing
 from unitaf.audio import resample
 from unitaf.build import build_tts
-from unitaf.checkpoint import FaceModelCheckpoint, load_face_model
+from unitaf.checkpoint.face_model import FaceModelCheckpoint, load_face_model
 from unitaf.config import EvaluateConfig
 from unitaf.data.clips import Clip
 from unitaf.data.corpus import Corpus, open_corpus
@@ -86,6 +86,9 @@ class Evaluation:
     """Of the recordings themselves."""
     scores: dict[str, Scores]
     """By predictor."""
+    mouth_openings_mm: dict[str, list[float]]
+    """Percentiles 0 to 100 of the mouth's opening over all frames, by predictor and of the
+    ``recordings``."""
 
     def to_json(self) -> str:
         """Write it as JSON."""
@@ -139,6 +142,10 @@ def evaluate(checkpoint: str, corpus: str, config: EvaluateConfig | None = None)
         clips=len(rows),
         target_bilabial_closure=itself.closure,
         scores={name: tally.scores() for name, tally in tallies.items()},
+        mouth_openings_mm={
+            "recordings": itself.openings_mm(),
+            **{name: tally.openings_mm() for name, tally in tallies.items()},
+        },
     )
 
 
@@ -305,6 +312,11 @@ class _Tally:
             sync_offset_ms=1e3 * float(np.median(self._offsets)) if self._offsets else None,
             largest_step=max(self._sums["step"]),
         )
+
+    def openings_mm(self) -> list[float]:
+        """Return the percentiles 0 to 100 of the mouth's opening."""
+        openings = 1e3 * np.concatenate(self._openings)
+        return [float(value) for value in np.percentile(openings, range(101))]
 
     def _note(self, **values: float) -> None:
         for name, value in values.items():

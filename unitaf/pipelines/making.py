@@ -119,6 +119,7 @@ class ShardMaker:
             record.is_new = False
         else:
             self._tts.load()
+            self._face.load()
             record.started_s = time.time()
             started = time.perf_counter()
             shard = read_shard(self._storage, planned)

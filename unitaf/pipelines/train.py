@@ -30,7 +30,7 @@ from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 from tensorboardX import SummaryWriter
 
-from unitaf.checkpoint import FaceModelDescription, MouthInterval, Sizes
+from unitaf.checkpoint.description import FaceModelDescription, MouthInterval, Sizes
 from unitaf.config import TrainConfig, check_train_config, dump_config
 from unitaf.errors import BackendError, ConfigError
 from unitaf.face.expression import emotion_channels
@@ -45,10 +45,16 @@ from unitaf.losses import (
 from unitaf.metrics.plots import plot_losses, plot_openness
 from unitaf.pipelines.cluster import ray_running
 from unitaf.pipelines.training_clips import TrainingClips
-from unitaf.pipelines.training_loop import Point
+from unitaf.pipelines.training_loop import Point, Training, lone_worker
 from unitaf.pipelines.training_progress import OnTrainProgress, TrainProgress, TrainReport
 from unitaf.pipelines.training_step import MOUTH_LOSSES, FaceMeasure
-from unitaf.pipelines.training_worker import CHECKPOINTS, Assignment, Board, work
+from unitaf.pipelines.training_worker import (
+    CHECKPOINTS,
+    Assignment,
+    Board,
+    keep_checkpoint,
+    work,
+)
 from unitaf.rigs.head import procedural_head
 from unitaf.storage import Storage, check_storage, open_storage
 
@@ -100,6 +106,24 @@ def train(config: TrainConfig, on_progress: OnTrainProgress | None = None) -> Tr
     )
     out.create("report.json", report.to_json().encode())
     return report
+
+
+def train_alone(config: TrainConfig) -> None:
+    """Train in this process, without Ray: the same steps, for short trials.
+
+    Writes the checkpoints of the stages; a stage that was stopped begins anew.
+
+    Raises:
+        ConfigError: If the corpus or a setting cannot be used.
+    """
+    out = open_storage(config.out)
+    clips = TrainingClips.open(config)
+    measure, interval = _measure(config, clips, out)
+    described = _describe(config, clips, interval)
+    training = Training(config, described, measure, clips.shard(0, 1), lone_worker())
+    for _ in training.run():
+        if training.is_between_stages:
+            keep_checkpoint(out, training)
 
 
 def geometry_of(channels: Sequence[str]) -> FaceGeometry:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from unitaf.checkpoint import FeatureSpace
+from unitaf.checkpoint.description import FeatureSpace
 from unitaf.config import TrainConfig
 from unitaf.data.batches import Batch, BatchReader, EpochOrder
 from unitaf.data.corpus import Corpus, open_corpus

@@ -21,7 +21,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 
-from unitaf.checkpoint import FaceModelDescription, StageSummary
+from unitaf.checkpoint.description import FaceModelDescription, StageSummary
 from unitaf.config import OptimiserConfig, StageConfig, TrainConfig
 from unitaf.errors import BackendError
 from unitaf.face.model import FaceModel

@@ -5,12 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from unitaf.checkpoint import (
-    FaceModelDescription,
-    StageSummary,
-    build_face_model,
-    load_face_model,
-)
+from unitaf.checkpoint.description import FaceModelDescription, StageSummary
+from unitaf.checkpoint.face_model import build_face_model, load_face_model
 from unitaf.config import StageConfig
 from unitaf.errors import ConfigError
 from unitaf.face.model import FaceModel

@@ -16,7 +16,9 @@ from torch import distributed, nn
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from unitaf.checkpoint import DESCRIPTION_FILE, FaceModelDescription, write_face_model
+from unitaf.checkpoint.description import FaceModelDescription
+from unitaf.checkpoint.face_model import write_face_model
+from unitaf.checkpoint.files import DESCRIPTION_FILE
 from unitaf.config import TrainConfig, WorkersConfig
 from unitaf.errors import ConfigError, UnitafError
 from unitaf.pipelines.training_loop import BatchSource, Pace, Training, Worker
@@ -109,8 +111,8 @@ def _train(assignment: Assignment) -> None:
         if time.monotonic() - told_s >= config.progress_every_s:
             told_s = time.monotonic()
             _tell(assignment, training, pace, rank, world)
-        if training.is_between_stages:
-            _keep_checkpoint(assignment, training, rank)
+        if training.is_between_stages and rank == 0:
+            keep_checkpoint(assignment.out, training)
         if training.is_between_stages or saving.is_due(training.steps_done):
             _save(training, rank)
             saving.plan(training.steps_done)
@@ -173,12 +175,12 @@ def _tell(assignment: Assignment, training: Training, pace: Pace, rank: int, wor
         assignment.board.tell.remote(progress, training.points)
 
 
-def _keep_checkpoint(assignment: Assignment, training: Training, rank: int) -> None:
+def keep_checkpoint(out: Storage, training: Training) -> None:
     """Write the checkpoint of the stage that has just ended, unless an earlier try did."""
     described = training.described()
     folder = f"{CHECKPOINTS}/{described.stages[-1].name}"
-    if rank == 0 and not assignment.out.exists(f"{folder}/{DESCRIPTION_FILE}"):
-        write_face_model(assignment.out, folder, described, training.weights())
+    if not out.exists(f"{folder}/{DESCRIPTION_FILE}"):
+        write_face_model(out, folder, described, training.weights())
 
 
 def _save(training: Training, rank: int) -> None:

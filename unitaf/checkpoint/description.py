@@ -1,0 +1,97 @@
+"""What a face model's checkpoint says about itself; to be read without loading the network."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from unitaf.checkpoint.files import DESCRIPTION_FILE, Described, parse_description
+from unitaf.errors import ConfigError
+from unitaf.storage import open_storage
+
+PIVOT = "pivot"
+"""The style that is nobody's: the last row of the table."""
+
+
+class FeatureSpace(Described):
+    """Which features a network reads."""
+
+    name: str = Field(description="The engine or encoder that gives them, as its fingerprint says.")
+    dim: int = Field(ge=1)
+    rate: float = Field(gt=0, description="Steps a second.")
+
+
+class Sizes(Described):
+    """The sizes of a face model that its features and channels do not decide."""
+
+    adapter_blocks: int = Field(3, ge=2)
+    adapter_groups: int = Field(8, ge=1)
+    decoder_dim: int = Field(256, ge=1)
+    style_dim: int = Field(64, ge=1)
+    expression_dim: int = Field(128, ge=1)
+    expression_blocks: int = Field(3, ge=1)
+
+
+class MouthInterval(Described):
+    """The weight of a frame by how open the mouth is, as `losses.MouthWeighting` has it."""
+
+    low: float
+    high: float
+    alpha: float
+    gamma: float
+    base: float
+
+
+class StageSummary(Described):
+    """What a stage of training did."""
+
+    name: str
+    steps: int
+    clips: int = Field(description="Clips seen, repetitions included.")
+    losses: dict[str, float] = Field(description="Each term at the end, without its weight.")
+
+
+class FaceModelDescription(Described):
+    """What a face model's checkpoint says about itself."""
+
+    format: Literal[1] = 1
+    kind: Literal["face_model"] = "face_model"
+    features: FeatureSpace
+    encoder: FeatureSpace = Field(description="The audio encoder whose space the decoder reads.")
+    fps: float = Field(gt=0)
+    channels: tuple[str, ...]
+    styles: tuple[str, ...] = Field(description="Whose row is whose; the pivot's comes last.")
+    sizes: Sizes
+    has_expression: bool = Field(description="Whether the residual has been trained.")
+    mouth_interval: MouthInterval | None
+    licence: str
+    corpus: str = Field(description="What it was trained on.")
+    stages: tuple[StageSummary, ...] = Field(description="In the order they ran.")
+    weights_sha256: str = ""
+
+    def style_id(self, style: str) -> int:
+        """Return the row of a style's name.
+
+        Raises:
+            ConfigError: If there is no such style.
+        """
+        names = (*self.styles, PIVOT)
+        if style not in names:
+            raise ConfigError(f"there is no style {style!r}; there are {', '.join(names)}")
+        return names.index(style)
+
+    def fingerprint(self, style: str) -> str:
+        """Return what changes whenever the same speech could give another motion."""
+        return f"face_model {self.weights_sha256[:16]} style={style}"
+
+
+def read_face_model_description(uri: str) -> FaceModelDescription:
+    """Read what a checkpoint says about itself, and nothing else of it.
+
+    Raises:
+        ConfigError: Saying in one sentence what is wrong.
+    """
+    storage = open_storage(uri)
+    if not storage.exists(DESCRIPTION_FILE):
+        raise ConfigError(f"{uri} is not a checkpoint: it has no {DESCRIPTION_FILE}")
+    data = storage.read(DESCRIPTION_FILE)
+    return parse_description(FaceModelDescription, data, f"{uri}/{DESCRIPTION_FILE}")
