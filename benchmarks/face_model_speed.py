@@ -14,7 +14,7 @@ from rich.table import Table
 
 from unitaf.face.adapter import FeatureAdapter
 from unitaf.face.decoder import TcnDecoder, make_head
-from unitaf.face.expression import EmotionResidual, non_lip_channels
+from unitaf.face.expression import EmotionResidual, emotion_channels
 from unitaf.face.model import FaceModel
 from unitaf.rigs.arkit import CHANNELS
 
@@ -24,7 +24,7 @@ _DURATIONS_S = (1, 3, 10)
 
 def make_model(fps: float, expressive: bool) -> FaceModel:
     """Return an untrained model of the embedded size: hibari's features to Whisper tiny's width."""
-    expression = EmotionResidual(_FEATURE_DIM, non_lip_channels(CHANNELS)) if expressive else None
+    expression = EmotionResidual(_FEATURE_DIM, emotion_channels(CHANNELS)) if expressive else None
     adapter = FeatureAdapter(_FEATURE_DIM, _FEATURE_RATE, _ENCODER_DIM, fps)
     decoder = TcnDecoder(_ENCODER_DIM, num_styles=10)
     return FaceModel(adapter, decoder, make_head(256, len(CHANNELS)), expression).eval()
