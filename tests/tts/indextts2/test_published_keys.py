@@ -14,6 +14,7 @@ from unitaf.tts.indextts2.campplus import StyleEncoder
 from unitaf.tts.indextts2.codec import SemanticCodec
 from unitaf.tts.indextts2.conditioning import Conditioner
 from unitaf.tts.indextts2.gpt import SpeechGpt
+from unitaf.tts.indextts2.loading import WEIGHTS
 from unitaf.tts.indextts2.s2mel import SemanticToMel
 from unitaf.tts.indextts2.sizes import (
     PUBLISHED_CODEC,
@@ -24,17 +25,7 @@ from unitaf.tts.indextts2.sizes import (
 )
 from unitaf.tts.indextts2.weight_norm import fold_weight_norm
 
-# What a file holds and inference does not need: constants, heads of training, the codec's decoder.
-UNUSED = {
-    "gpt.pth": r".*\.pos_enc\.pe",
-    "s2mel.pth": r"cfm\.estimator\.(x_embedder|cond_embedder|content_mask_embedder)\..*"
-    r"|cfm\.estimator\.(input_pos|t_embedder2?\.freqs)"
-    r"|cfm\.estimator\.transformer\.layers\.[0-6]\.skip_in_linear\..*"
-    r"|length_regulator\.(embedding\.weight|mask_token)",
-    "semantic_codec/model.safetensors": r"decoder\..*",
-    "campplus_cn_common.bin": r"(?!)",
-    "bigvgan_generator.pt": r".*\.filter",
-}
+FILES = {Path(file.name).name if "bigvgan" in file.name else file.name: file for file in WEIGHTS}
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -86,7 +77,7 @@ def test_keys_and_shapes_are_the_published_ones(
     needed = {
         key: torch.empty(shape, device="meta")
         for key, shape in published(file).items()
-        if not re.fullmatch(UNUSED[file], key)
+        if not re.fullmatch(FILES[file].unused, key)
     }
     folded = {key: tuple(value.shape) for key, value in fold_weight_norm(needed).items()}
     assert built(*makers) == folded

@@ -28,6 +28,20 @@ class Networks:
     vocoder: Vocoder
 
     @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """All of them."""
+        return (
+            self.speech_encoder,
+            self.codec,
+            self.style_encoder,
+            self.conditioner,
+            self.emotions,
+            self.gpt,
+            self.s2mel,
+            self.vocoder,
+        )
+
+    @property
     def device(self) -> torch.device:
         """Where all of them are."""
         return self.emotions.styles.device

@@ -201,6 +201,16 @@ def read_s2mel_sizes(config: Mapping[str, Any], latent_dim: int) -> S2MelSizes:
     )
 
 
+def read_speech_encoder_sizes(config: Mapping[str, Any]) -> SpeechEncoderSizes:
+    """Read the published ``config.json`` of w2v-BERT 2.0; of its layers 17 are used."""
+    return SpeechEncoderSizes(
+        width=config["hidden_size"],
+        feed_forward=config["intermediate_size"],
+        heads=config["num_attention_heads"],
+        layers=min(config["num_hidden_layers"], PUBLISHED_SPEECH_ENCODER.layers),
+    )
+
+
 def read_vocoder_sizes(config: Mapping[str, Any]) -> VocoderSizes:
     """Read the published ``config.json`` of the vocoder."""
     return VocoderSizes(
