@@ -116,14 +116,22 @@ def train_alone(config: TrainConfig) -> None:
     Raises:
         ConfigError: If the corpus or a setting cannot be used.
     """
-    out = open_storage(config.out)
-    clips = TrainingClips.open(config)
-    measure, interval = _measure(config, clips, out)
-    described = _describe(config, clips, interval)
-    training = Training(config, described, measure, clips.shard(0, 1), lone_worker())
+    training, out = prepare_training(config), open_storage(config.out)
     for _ in training.run():
         if training.is_between_stages:
             keep_checkpoint(out, training)
+
+
+def prepare_training(config: TrainConfig) -> Training:
+    """Return the training of a job in this process, not yet begun.
+
+    Raises:
+        ConfigError: If the corpus or a setting cannot be used.
+    """
+    clips = TrainingClips.open(config)
+    measure, interval = _measure(config, clips, open_storage(config.out))
+    described = _describe(config, clips, interval)
+    return Training(config, described, measure, clips.shard(0, 1), lone_worker())
 
 
 def geometry_of(channels: Sequence[str]) -> FaceGeometry:
