@@ -69,7 +69,7 @@ def generate(
         check_storage(storage.uri)
         storage.create(f"{run.folder}/config.yaml", run.describe().encode())
         log = storage.open_log(f"{run.folder}/progress.ndjson")
-        with Recorder(log, on_progress, counts.todo, counts.rejects) as recorder:
+        with Recorder(log, on_progress, counts.todo, counts.rejects, "generate") as recorder:
             recorder.seconds["plan"] = time.perf_counter() - started
             return _run(job, run, config, recorder)
 

@@ -87,7 +87,7 @@ def prepare(
     storage.create(f"{run}/config.yaml", dump_config(described).encode())
     total = sum(len(shard.recordings) for shard in pending)
     log = storage.open_log(f"{run}/progress.ndjson")
-    with Recorder(log, on_progress, total, len(plan.refusals)) as recorder:
+    with Recorder(log, on_progress, total, len(plan.refusals), "prepare") as recorder:
         recorder.seconds["plan"] = time.perf_counter() - started
         if pending:
             recorder.enter("start")

@@ -2,31 +2,21 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
 from unitaf.errors import StorageError
+from unitaf.pipelines.telemetry import Counted, Telemetry
 from unitaf.storage import LogWriter
 
 
-class WorkRecord(Protocol):
+class WorkRecord(Counted, Protocol):
     """What a worker tells of a shard: a dataclass."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
-    is_new: bool
-    num_lines: int
-    num_takes: int
-    num_rejects: int
-    audio_s: float
-    payload_bytes: int
     started_s: float
-
-    @property
-    def seconds(self) -> Mapping[str, float]:
-        """The worker's time by kind of work."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +83,7 @@ class Report:
 
 
 class Recorder:
-    """Adds up what the workers tell, writes ``progress.ndjson`` and calls the user back.
+    """Adds up what the workers tell, writes ``progress.ndjson``, calls back, feeds the metrics.
 
     Use it in a ``with`` block, whose error is the one to tell, not one of the log's.
 
@@ -102,15 +92,22 @@ class Recorder:
         on_progress: Called after every shard.
         lines_total: Lines that have to be made.
         rejects: Lines that were rejected before.
+        pipeline: What runs, for the metrics.
     """
 
     def __init__(
-        self, log: LogWriter, on_progress: OnProgress | None, lines_total: int, rejects: int
+        self,
+        log: LogWriter,
+        on_progress: OnProgress | None,
+        lines_total: int,
+        rejects: int,
+        pipeline: str,
     ) -> None:
         self._log = log
         self._on_progress = on_progress
         self._lines_total = lines_total
         self._rejects = rejects
+        self._telemetry = Telemetry(pipeline)
         self._clock = time.perf_counter
         self._stage, self._stage_start = "plan", self._clock()
         self._make_start: float | None = None
@@ -138,6 +135,7 @@ class Recorder:
         """Count a shard that is committed now."""
         if self._stage == "start":
             self.begin_making(record.started_s)
+            self._telemetry.reject(self._rejects)  # now that there is a cluster that counts
         self.shards += 1
         self.lines += record.num_lines
         if record.is_new:
@@ -147,6 +145,7 @@ class Recorder:
         self._rejects += record.num_rejects
         for kind, seconds in record.seconds.items():
             self.seconds[kind] = self.seconds.get(kind, 0.0) + seconds
+        self._telemetry.add(record, self._lines_total - self.lines)
         self._tell({"event": "shard", **asdict(record)})
         if self.lines == self._lines_total:
             self.enter("end")
