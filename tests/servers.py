@@ -28,7 +28,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 SECRET = "testsecret"
 WRITER, READER = "writer", "reader"
 """Two access keys: the usual one, and one that may not write."""
+JOB = "job"
+"""An access key with the rights of a job in `cluster/`."""
 
+_POLICY = Path(__file__).parents[1] / "cluster" / "aws" / "iam-policy.json"
 _ADMIN = "admin"
 _START_S = 60.0
 
@@ -72,7 +75,14 @@ class SeaweedFS:
             {"name": key, "credentials": [{"accessKey": key, "secretKey": SECRET}], "actions": may}
             for key, may in rights.items()
         ]
-        (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+        job = {"name": JOB, "credentials": [{"accessKey": JOB, "secretKey": SECRET}]}
+        identities.append({**job, "policyNames": [JOB]})
+        policy = _POLICY.read_text().replace("my-bucket", self.bucket)
+        rights_of_all = {
+            "identities": identities,
+            "policies": [{"name": JOB, "content": policy}],
+        }
+        (folder / "s3.json").write_text(json.dumps(rights_of_all))
 
     @property
     def port(self) -> int:
