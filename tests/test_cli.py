@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": {"checkpoint", "corpus", "config", "set_", "out", "plot"},
     "checkpoint convert": {"file", "out", "release", "set_order"},
     "checkpoint show": {"checkpoint"},
+    "tts check": {"engine", "directory", "keys"},
 }
 
 
@@ -190,3 +191,4 @@ def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     shown = capsys.readouterr().out
     assert "hibari" in shown
     assert "Apache-2.0" in shown
+    assert "indextts2" in shown

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from unitaf.cli import animate, checkpoint, display, head, prepare, training
+from unitaf.cli import animate, checkpoint, display, head, prepare, training, tts
 from unitaf.cli.interruption import interruptible
 from unitaf.config import load_config
 from unitaf.errors import ConfigError, UnitafError
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 app.add_typer(checkpoint.app, name="checkpoint")
+app.add_typer(tts.app, name="tts")
 
 _INTERRUPTED = 130
 

@@ -8,6 +8,18 @@ import hibari.voices
 HIBARI_LICENCE = "Apache-2.0 (hibari-tts, distilled from Kokoro-82M, Apache-2.0)"
 STUB_LICENCE = "none: it is silence"
 
+INDEXTTS2_LICENCE = (
+    "bilibili Model Use License Agreement (IndexTTS2); CC BY-NC 4.0 (semantic codec of MaskGCT):"
+    " research and non-commercial use"
+)
+INDEXTTS2_TERMS = (
+    "IndexTTS2's weights are under the bilibili Model Use License Agreement: its terms go on to"
+    " whoever gets what they make, no voice of a person who did not agree, no improving of other AI"
+    " models that are commercial, and a licence of its own for the largest companies. The semantic"
+    " codec that it cannot run without (amphion/MaskGCT) is under CC BY-NC 4.0, so that what is"
+    " made is for research and non-commercial use."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -31,11 +43,23 @@ STUB_VOICE = Voice(
     is_installed=True,
     note="no sound, the likely length: to try a script",
 )
+INDEXTTS2_VOICE = Voice(
+    engine="indextts2",
+    voice="any reference clip",
+    languages=("en", "zh"),
+    licence=INDEXTTS2_LICENCE,
+    is_installed=False,
+    note="needs its published files: `unitaf tts check indextts2` says which",
+)
 
 
 def list_voices() -> tuple[Voice, ...]:
     """List the voices of every engine, those that are not installed too."""
-    return (*(_hibari_voice(name) for name in hibari.voices.VOICES), STUB_VOICE)
+    return (
+        *(_hibari_voice(name) for name in hibari.voices.VOICES),
+        INDEXTTS2_VOICE,
+        STUB_VOICE,
+    )
 
 
 def hibari_model(voice: str) -> Path:

@@ -1,0 +1,71 @@
+"""``unitaf tts`` as a user types it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.tts.indextts2.published import write_model
+from unitaf.cli import main
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "model")
+
+
+def check(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["unitaf", "tts", "check", "indextts2", *map(str, words)])
+    monkeypatch.setenv("COLUMNS", "160")
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return int(stopped.value.code or 0)
+
+
+def test_a_whole_model_is_good(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(monkeypatch, model, "--keys") == 0
+    told = capsys.readouterr().out
+    rows = [row.replace("│", " ").split() for row in told.splitlines()]
+    assert ["gpt.pth", "8.0", "MB", "182", "of", "182", "good"] in rows
+    assert ["qwen0.6bemo4-merge/model.safetensors", "optional"] in rows
+    assert ["gpt.pth", "mel_head.weight", "50", "x", "32", "50", "x", "32"] in rows
+    assert "CC BY-NC 4.0" in told
+    assert "bilibili Model Use License Agreement" in told
+
+
+def test_all_that_is_wrong_is_told(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (model / "semantic_codec/model.safetensors").unlink()
+    torch.save(torch.zeros(73, 5), model / "feat1.pt")
+    data = (model / "s2mel.pth").read_bytes()
+    (model / "s2mel.pth").write_bytes(data[:1000])
+    (model / "bpe.model").write_bytes(b"no model")
+    assert check(monkeypatch, model) == 2
+    out, err = capsys.readouterr()
+    assert "semantic_codec/model.safetensors is missing: it comes from huggingface.co/amp" in out
+    assert "feat1.pt: tensor has shape [73, 5] instead of [73, 192]" in out
+    assert "s2mel.pth was refused" in out
+    assert "bpe.model: not a SentencePiece model" in out
+    assert "for want of s2mel.pth, bpe.model, feat1.pt, semantic_codec/model.safetensors" in err
+
+
+def test_without_sizes_nothing_is_compared(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (model / "config.yaml").write_text("version: 1.5")
+    assert check(monkeypatch, model) == 2
+    out = capsys.readouterr().out
+    assert "config.yaml: " in out
+    assert "says version 1.5: only 2.0 is known" in out
+    assert "gpt.pth: not compared" in out
+
+
+def test_a_folder_that_is_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(monkeypatch, tmp_path / "nowhere") == 2
+    assert "nowhere is not a folder" in capsys.readouterr().err

@@ -1,0 +1,110 @@
+"""What is in a folder of published files, and what is wrong with it: all of it, not the first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentencepiece import SentencePieceProcessor
+from torch import Tensor
+
+from unitaf.errors import ConfigError
+from unitaf.tts.indextts2 import files
+from unitaf.tts.indextts2.files import PublishedFile, read_weights
+from unitaf.tts.indextts2.loading import (
+    KeyCheck,
+    ModelSizes,
+    check_keys,
+    needed_shapes,
+    read_sizes,
+)
+
+_SETTINGS = (files.CONFIG, files.SPEECH_ENCODER_CONFIG, files.VOCODER_CONFIG)
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """One file of a model."""
+
+    file: PublishedFile
+    is_needed: bool
+    """Of a file that only describing emotions in words needs: false."""
+    size_bytes: int | None
+    """None: it is missing."""
+    keys: tuple[KeyCheck, ...] = ()
+    """Of a file of weights: every key that is needed or that nobody knows."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with what is there."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is not there."""
+        return self.size_bytes is None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the model can be used as far as this file goes."""
+        return not self.problems and not (self.is_missing and self.is_needed)
+
+
+def inspect_model(folder: Path) -> list[FileCheck]:
+    """Hold every file, key and shape of a folder against the published layout.
+
+    Raises:
+        ConfigError: If it is no folder.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is not a folder with the published files of IndexTTS2")
+    sizes, problem = None, ""
+    try:
+        sizes = read_sizes(folder)
+    except ConfigError as error:
+        problem = str(error)
+    return [
+        *(_inspect(folder, file, sizes, problem) for file in files.FILES),
+        *(_present(folder, file, is_needed=False) for file in files.EMOTION_READER),
+    ]
+
+
+def _inspect(
+    folder: Path, file: PublishedFile, sizes: ModelSizes | None, problem: str
+) -> FileCheck:
+    present = _present(folder, file, is_needed=True)
+    if present.is_missing:
+        return present
+    if file in _SETTINGS:
+        is_at_fault = file.name in problem or (file is files.CONFIG and "lacks" in problem)
+        return _with(present, [problem] if is_at_fault else [])
+    if sizes is None:
+        return _with(present, ["not compared: the sizes in the configurations cannot be read"])
+    if file is files.TOKENISER:
+        return _with(present, _tokeniser_problems(folder, sizes))
+    try:
+        found = read_weights(folder, file)
+    except ConfigError as error:
+        return _with(present, [str(error)])
+    return _with_keys(present, sizes, found)
+
+
+def _present(folder: Path, file: PublishedFile, *, is_needed: bool) -> FileCheck:
+    path = folder / file.name
+    return FileCheck(file, is_needed, path.stat().st_size if path.is_file() else None)
+
+
+def _with(present: FileCheck, problems: list[str]) -> FileCheck:
+    return FileCheck(present.file, True, present.size_bytes, problems=tuple(problems))
+
+
+def _with_keys(present: FileCheck, sizes: ModelSizes, found: Mapping[str, Tensor]) -> FileCheck:
+    keys = tuple(check_keys(present.file, needed_shapes(present.file, sizes), found))
+    problems = tuple(key.problem for key in keys if key.problem)
+    return FileCheck(present.file, True, present.size_bytes, keys, problems)
+
+
+def _tokeniser_problems(folder: Path, sizes: ModelSizes) -> list[str]:
+    try:
+        pieces = SentencePieceProcessor(model_file=str(folder / files.TOKENISER.name))
+    except (OSError, RuntimeError):
+        return ["not a SentencePiece model, or not a whole one"]
+    if len(pieces) != sizes.gpt.num_text_ids:
+        return [f"has {len(pieces)} pieces instead of {sizes.gpt.num_text_ids}"]
+    return []
