@@ -128,7 +128,7 @@ def scale_emotion(emotion: Sequence[float], alpha: float) -> Emotion:
     scale = min(max(alpha, 0.0), 1.0)
     if scale != 1.0:
         emotion = [int(value * scale * 10000) / 10000 for value in emotion]
-    return _as_emotion(emotion)
+    return as_emotion(emotion)
 
 
 def limit_emotion(emotion: Sequence[float], *, calming: bool) -> Emotion:
@@ -143,7 +143,7 @@ def limit_emotion(emotion: Sequence[float], *, calming: bool) -> Emotion:
     total = sum(values)
     if total > _LARGEST_SUM:
         values = [value * (_LARGEST_SUM / total) for value in values]
-    return _as_emotion(values)
+    return as_emotion(values)
 
 
 def blend_emotion(
@@ -157,6 +157,7 @@ def _perceiver(num_latents: int, width: int, sizes: ConditioningSizes) -> Percei
     return Perceiver(num_latents, width, sizes.width, sizes.heads, sizes.perceiver_mult)
 
 
-def _as_emotion(values: Sequence[float]) -> Emotion:
+def as_emotion(values: Sequence[float]) -> Emotion:
+    """Return eight strengths in the order of `types.EMOTIONS`."""
     happy, angry, sad, afraid, disgusted, melancholic, surprised, calm = values
     return (happy, angry, sad, afraid, disgusted, melancholic, surprised, calm)

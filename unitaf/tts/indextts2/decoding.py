@@ -18,7 +18,7 @@ from torch import Tensor
 from unitaf.tts.indextts2.beam_search import BeamSearch
 from unitaf.tts.indextts2.cache import KeyValueCache
 from unitaf.tts.indextts2.gpt import SpeechGpt
-from unitaf.tts.indextts2.graphs import make_step
+from unitaf.tts.indextts2.graphs import StepMaker, make_step
 from unitaf.tts.indextts2.prompt import Prompts
 from unitaf.tts.indextts2.search import (
     Choice,
@@ -78,7 +78,13 @@ class Decoded:
 
 
 @torch.no_grad()
-def decode(gpt: SpeechGpt, prompts: Prompts, search: Search, second_position: int) -> Decoded:
+def decode(
+    gpt: SpeechGpt,
+    prompts: Prompts,
+    search: Search,
+    second_position: int,
+    new_step: StepMaker = make_step,
+) -> Decoded:
     """Decode every line of a batch to its end.
 
     Args:
@@ -86,8 +92,9 @@ def decode(gpt: SpeechGpt, prompts: Prompts, search: Search, second_position: in
         prompts: As from `prompt.generation_prompts`.
         search: Fresh, as from `make_search`, for the lines of the prompts.
         second_position: Position of the first code, `SKIPPED_POSITION` or `TRAINED_POSITION`.
+        new_step: How a step is run.
     """
-    batch = _Batch(gpt, prompts, search)
+    batch = _Batch(gpt, prompts, search, new_step)
     log = _StateLog()
     looks = 1 if prompts.lengths.device.type == "cpu" else _STEPS_BETWEEN_LOOKS
     states = batch.read_prompts(prompts)
@@ -111,11 +118,13 @@ def decode(gpt: SpeechGpt, prompts: Prompts, search: Search, second_position: in
 class _Batch:
     """The lines that are still being decoded: their search, cache and step."""
 
-    def __init__(self, gpt: SpeechGpt, prompts: Prompts, search: Search) -> None:
-        self._gpt, self._search = gpt, search
+    def __init__(
+        self, gpt: SpeechGpt, prompts: Prompts, search: Search, new_step: StepMaker
+    ) -> None:
+        self._gpt, self._search, self._new_step = gpt, search, new_step
         capacity = min(_FIRST_CAPACITY, search.max_steps)
         self._cache = KeyValueCache(prompts.lengths, search.num_beams, capacity)
-        self._step = make_step(gpt, self._cache)
+        self._step = new_step(gpt, self._cache)
 
     def read_prompts(self, prompts: Prompts) -> Float[Tensor, "lines beams dim"]:
         """Return the state at the last token of each prompt, for every beam."""
@@ -128,7 +137,7 @@ class _Batch:
         """Feed the chosen codes and return the states that expect the next ones."""
         if self._cache.num_steps == self._cache.capacity:
             self._cache.reserve(min(2 * self._cache.capacity, self._search.max_steps))
-            self._step = make_step(self._gpt, self._cache)
+            self._step = self._new_step(self._gpt, self._cache)
         self._cache.begin_step(choice.parents)
         return self._step(choice.codes, position)
 
@@ -136,7 +145,7 @@ class _Batch:
         """Let all lines but some leave."""
         self._search.keep(lines)
         self._cache.keep(lines)
-        self._step = make_step(self._gpt, self._cache)
+        self._step = self._new_step(self._gpt, self._cache)
         return Choice(choice.codes[lines], choice.parents[lines])
 
 

@@ -24,7 +24,7 @@ MEL_RATE = 22050
 HOP = 256
 
 _TRAINING_RATE = 24000
-_LONGEST_S = 15
+LONGEST_S = 15
 _FFT = 1024
 _NUM_MELS = 80
 _MAGNITUDE_FLOOR = 1e-9
@@ -46,13 +46,13 @@ class SpeakerAudio:
 
 def speaker_audio(waveform: Waveform, sample_rate: int) -> SpeakerAudio:
     """Prepare a clip as speaker reference: to 22.05 kHz, from there to 16 kHz."""
-    clip = _soxr(waveform, sample_rate, MEL_RATE)[: _LONGEST_S * MEL_RATE]
+    clip = _soxr(waveform, sample_rate, MEL_RATE)[: LONGEST_S * MEL_RATE]
     return SpeakerAudio(clip, _sinc(clip, MEL_RATE, SPEECH_RATE))
 
 
 def emotion_audio(waveform: Waveform, sample_rate: int) -> Waveform:
     """Prepare a clip as emotion reference: straight to 16 kHz."""
-    return _soxr(waveform, sample_rate, SPEECH_RATE)[: _LONGEST_S * SPEECH_RATE]
+    return _soxr(waveform, sample_rate, SPEECH_RATE)[: LONGEST_S * SPEECH_RATE]
 
 
 def recording_audio(waveform: Waveform, sample_rate: int) -> Waveform:

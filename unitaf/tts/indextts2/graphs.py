@@ -17,6 +17,9 @@ from unitaf.tts.indextts2.gpt import SpeechGpt
 Step = Callable[[Int64[Tensor, "lines beams"], int], Float[Tensor, "lines beams dim"]]
 """The codes that were chosen and their position, to the states that expect the next ones."""
 
+StepMaker = Callable[[SpeechGpt, KeyValueCache], Step]
+"""Makes the step of a batch, and makes it anew when lines have left or the cache has grown."""
+
 _WARM_UPS = 2
 
 

@@ -37,6 +37,19 @@ class TextFront:
         """Return the ids of each segment of a text."""
         return [self.ids(segment) for segment in split_segments(self.pieces(text), max_tokens)]
 
+    def unreadable(self, pieces: list[str]) -> str:
+        """Return the letters in pieces that the tokeniser does not know, each once."""
+        unknown = self._tokeniser.unk_id()
+        ids = self.ids(pieces)
+        letters = (
+            letter
+            for piece, text_id in zip(pieces, ids, strict=True)
+            if text_id == unknown
+            for letter in piece
+            if letter.isalpha()
+        )
+        return "".join(dict.fromkeys(letters))
+
     def ids(self, pieces: list[str]) -> list[int]:
         """Return the ids of pieces."""
         return list(self._tokeniser.piece_to_id(pieces))

@@ -1,0 +1,274 @@
+"""IndexTTS2 as an engine: many lines at once, from the published files.
+
+A line is cut into segments where the reference cuts it; the segments of all lines of a call are
+made in batches of similar length and joined on one clock. What depends on a voice alone is computed
+once. Randomness is a line's own, so that its codes do not depend on its batch.
+
+Conventions: sound at 22.05 kHz, features at 50 a second, 1024 wide.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from unitaf.errors import ConfigError, InputError
+from unitaf.tts.indextts2 import clock
+from unitaf.tts.indextts2.cast import Cast, find_source
+from unitaf.tts.indextts2.clock import SpokenSegment
+from unitaf.tts.indextts2.decoding import code_limit
+from unitaf.tts.indextts2.description import EmotionReader
+from unitaf.tts.indextts2.files import EMOTION_READER, FILES, TOKENISER, find_files, hash_files
+from unitaf.tts.indextts2.frontend import MEL_RATE
+from unitaf.tts.indextts2.loading import load_networks
+from unitaf.tts.indextts2.maker import Maker, Piece, SpeechSettings
+from unitaf.tts.indextts2.networks import Networks
+from unitaf.tts.indextts2.planning import LANGUAGES, TextReader
+from unitaf.tts.indextts2.random import segment_seed
+from unitaf.tts.indextts2.recording import Recording, hear, recording_features
+from unitaf.tts.indextts2.references import VoiceSource, read_clip
+from unitaf.tts.indextts2.sizes import SPEECH_FEATURE_DIM
+from unitaf.tts.indextts2.synthesis import Segment, Spoken
+from unitaf.tts.indextts2.text import TextFront
+from unitaf.tts.voices import INDEXTTS2_LICENCE
+from unitaf.types import Speech, Utterance
+
+_REVISION = 1
+"""Raised whenever this package changes what comes out."""
+
+_SHORTEST_RECORDING_S = 0.1
+"""Below it the emotion network has no frame to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """Where and how the networks run."""
+
+    device: str = "cpu"
+    precision: str = "float32"
+    """Of the GPT and the mel networks, ``float32`` or ``bfloat16``."""
+    batch_size: int = 8
+    """Most segments at once."""
+
+
+class IndexTts2:
+    """Speaks English and Chinese with the voices of reference clips.
+
+    Args:
+        folder: The published files.
+        voices: By speaker; ``*`` is for all others.
+        settings: How lines are made.
+        hardware: What they are made on.
+
+    Raises:
+        ConfigError: If a file is missing or a reference clip cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        voices: Mapping[str, VoiceSource],
+        settings: SpeechSettings,
+        hardware: Hardware,
+    ) -> None:
+        if not voices:
+            raise ConfigError("tts.voices: give a reference clip for a speaker, or for '*'")
+        self._is_described = any(source.description for source in voices.values())
+        self._files = FILES + (EMOTION_READER if self._is_described else ())
+        find_files(folder, self._files)
+        self._folder, self._voices = folder, dict(voices)
+        self._settings, self._hardware = settings, hardware
+        uris = {uri for each in voices.values() for uri in (each.reference, each.emotion) if uri}
+        self._digests = {uri: read_clip(uri).digest for uri in sorted(uris)}
+        self._spoken: dict[Utterance, list[Spoken]] = {}
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return MEL_RATE
+
+    @property
+    def feature_rate(self) -> float:
+        """Hz."""
+        return clock.FEATURE_RATE
+
+    @property
+    def feature_dim(self) -> int:
+        """Width of what the mel networks read of the GPT."""
+        return SPEECH_FEATURE_DIM
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """English and Chinese; by which rules a text is read shows in the text."""
+        return LANGUAGES
+
+    @property
+    def batch_size(self) -> int:
+        """How many utterances are best given at once."""
+        return self._hardware.batch_size
+
+    @property
+    def voice(self) -> str:
+        """The speakers that have a voice."""
+        return ", ".join(sorted(self._voices))
+
+    @property
+    def licence(self) -> str:
+        """The terms of the weights."""
+        return INDEXTTS2_LICENCE
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes whenever the same utterance could give other bytes."""
+        voices = [
+            (speaker, self._digests[each.reference], self._digests.get(each.emotion or ""),
+             each.alpha, each.description)
+            for speaker, each in sorted(self._voices.items())
+        ]  # fmt: skip
+        return (
+            f"indextts2/{_REVISION} model={hash_files(self._folder, self._files)}"
+            f" voices={_digest(voices)} settings={_digest(self._settings)}"
+            f" precision={self._hardware.precision}"
+        )
+
+    @cached_property
+    def cast(self) -> Cast:
+        """The voices that have been conditioned so far."""
+        networks, reader = self._maker.networks, None
+        if self._is_described:
+            reader = EmotionReader(self._folder, networks.device, self.batch_size)
+        return Cast(networks, self._digests, reader)
+
+    def load(self) -> None:
+        """Load all networks.
+
+        Raises:
+            ConfigError: If a published file is damaged or the device is not there.
+        """
+        _ = self.cast, self._reader
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Speech]:
+        """Say every utterance, in order.
+
+        Raises:
+            InputError: Naming the first utterance that cannot be said, with the reason.
+        """
+        sources = [find_source(self._voices, utterance) for utterance in utterances]
+        texts = [self._reader.segments(utterance) for utterance in utterances]
+        self.cast.describe(list(zip(sources, utterances, strict=True)))
+        lines = [self._pieces(*line) for line in zip(utterances, sources, texts, strict=True)]
+        self._speak(utterances, lines)
+        spoken = [self._spoken[utterance] for utterance in utterances]
+        for utterance, segments in zip(utterances, spoken, strict=True):
+            _check(utterance, segments)
+        waveforms = self._sound(lines, spoken)
+        self._spoken = {}
+        return [_speech(*line) for line in zip(utterances, spoken, waveforms, strict=True)]
+
+    def encode(self, utterance: Utterance, waveform: Float32[np.ndarray, " samples"]) -> Speech:
+        """Return the features that the model would have had, had it said a recording.
+
+        Raises:
+            InputError: If the model cannot read the line, or the recording is too short or long.
+        """
+        if len(waveform) < _SHORTEST_RECORDING_S * MEL_RATE:
+            reason = f"the recording is shorter than {_SHORTEST_RECORDING_S:g} s"
+            raise InputError(utterance.id, reason, column="audio")
+        source = find_source(self._voices, utterance)
+        text_ids = self._reader.whole(utterance)
+        voice = self.cast.voice(source)
+        recording = Recording(waveform, MEL_RATE, text_ids, voice, utterance.emotion)
+        heard = hear(self._networks, recording)
+        most = self._networks.gpt.sizes.max_codes
+        if len(heard.codes) > most:
+            reason = f"the recording has {len(heard.codes)} codes of 20 ms; {most} are most"
+            raise InputError(utterance.id, reason, column="audio")
+        features = recording_features(self._networks, recording, heard).float().cpu().numpy()
+        return Speech(
+            waveform,
+            MEL_RATE,
+            clock.fit_features(features, len(waveform)),
+            clock.FEATURE_RATE,
+            emotion=utterance.emotion,
+        )
+
+    def _pieces(
+        self, utterance: Utterance, source: VoiceSource, texts: Sequence[tuple[int, ...]]
+    ) -> list[Piece]:
+        voice, emotion = self.cast.voice(source), self.cast.emotion(source, utterance)
+        most = self._networks.gpt.sizes.max_codes
+        return [
+            Piece(
+                Segment(ids, voice, emotion, min(code_limit(len(ids)), most)),
+                segment_seed(utterance.seed % 2**63, number),
+            )
+            for number, ids in enumerate(texts)
+        ]
+
+    def _speak(self, utterances: Sequence[Utterance], lines: Sequence[list[Piece]]) -> None:
+        """Decode the lines that are not yet: after a reject the others come again."""
+        asked = dict(zip(utterances, lines, strict=True))
+        self._spoken = {said: self._spoken[said] for said in asked if said in self._spoken}
+        new = {said: pieces for said, pieces in asked.items() if said not in self._spoken}
+        spoken = iter(self._maker.speak([piece for pieces in new.values() for piece in pieces]))
+        self._spoken |= {said: [next(spoken) for _ in pieces] for said, pieces in new.items()}
+
+    def _sound(
+        self, lines: Sequence[list[Piece]], spoken: Sequence[list[Spoken]]
+    ) -> list[list[Float32[np.ndarray, " _"]]]:
+        pieces = [piece for line in lines for piece in line]
+        waveforms = iter(self._maker.sound(pieces, [each for line in spoken for each in line]))
+        return [[next(waveforms).numpy() for _ in line] for line in lines]
+
+    @cached_property
+    def _maker(self) -> Maker:
+        hardware = self._hardware
+        networks = load_networks(self._folder, hardware.device, hardware.precision)
+        return Maker(networks, self._settings, hardware.batch_size)
+
+    @property
+    def _networks(self) -> Networks:
+        return self._maker.networks
+
+    @cached_property
+    def _reader(self) -> TextReader:
+        front = TextFront(self._folder / TOKENISER.name)
+        return TextReader(front, self._networks.gpt.sizes, self._settings.max_text_tokens)
+
+
+def _check(utterance: Utterance, segments: Sequence[Spoken]) -> None:
+    for number, segment in enumerate(segments, start=1):
+        where = f"segment {number} of {len(segments)}" if len(segments) > 1 else "the line"
+        if not segment.is_stopped:
+            seconds = len(segment.codes) / clock.FEATURE_RATE
+            reason = f"the model did not come to an end of {where} in {seconds:.0f} s of speech"
+            raise InputError(utterance.id, f"{reason}; write it otherwise, or change its seed")
+        if not segment.codes:
+            reason = f"the model gave no speech for {where}; write it otherwise"
+            raise InputError(utterance.id, reason)
+
+
+def _speech(
+    utterance: Utterance,
+    spoken: Sequence[Spoken],
+    waveforms: Sequence[Float32[np.ndarray, " _"]],
+) -> Speech:
+    segments = [
+        SpokenSegment(waveform, each.features.float().cpu().numpy())
+        for waveform, each in zip(waveforms, spoken, strict=True)
+    ]
+    return Speech(
+        clock.join_waveforms(segments),
+        MEL_RATE,
+        clock.join_features(segments),
+        clock.FEATURE_RATE,
+        emotion=utterance.emotion,
+    )
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]

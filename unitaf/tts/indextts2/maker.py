@@ -1,0 +1,116 @@
+"""Segments to sound, stage by stage, each in batches that fit it.
+
+Decoding wants segments of like length; the flow counts the frames of the voice's prompt too; the
+vocoder is bound by memory. So each stage makes batches of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unitaf.tts.indextts2.batches import BatchLimits, map_batches
+from unitaf.tts.indextts2.decoding import SKIPPED_POSITION, TRAINED_POSITION
+from unitaf.tts.indextts2.networks import Networks
+from unitaf.tts.indextts2.random import SeededNoise, normal_noise
+from unitaf.tts.indextts2.s2mel import target_frames
+from unitaf.tts.indextts2.search import Rules
+from unitaf.tts.indextts2.segments import MAX_TOKENS
+from unitaf.tts.indextts2.synthesis import (
+    FlowSettings,
+    Segment,
+    Spoken,
+    make_content,
+    make_mels,
+    make_waveforms,
+    speak,
+)
+
+_MOST_FLOW_FRAMES = 65_536
+_MOST_VOCODER_FRAMES = 16_384
+_MOST_PADDING = 1.15
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSettings:
+    """How lines are made; the defaults are the published ones."""
+
+    rules: Rules = field(default_factory=Rules)
+    flow: FlowSettings = field(default_factory=FlowSettings)
+    max_text_tokens: int = MAX_TOKENS
+    reproduces_upstream: bool = True
+    """False: positions as in training, so that latents need no second pass; see `decoding`."""
+    has_sound: bool = True
+    """False: silence as long as the sound would be; the face is the same."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A segment with its randomness."""
+
+    segment: Segment
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes segments.
+
+    Args:
+        networks: All networks.
+        settings: How.
+        batch_size: Most segments at once, in any stage.
+    """
+
+    networks: Networks
+    settings: SpeechSettings
+    batch_size: int
+
+    def speak(self, pieces: Sequence[Piece]) -> list[Spoken]:
+        """Decode segments."""
+        lengths = [len(piece.segment.text_ids) for piece in pieces]
+        return map_batches(self._speak, pieces, lengths, BatchLimits(self.batch_size))
+
+    def sound(self, pieces: Sequence[Piece], spoken: Sequence[Spoken]) -> list[Float[Tensor, " _"]]:
+        """Make the waveforms of decoded segments, on the processor."""
+        frames = [target_frames(len(each.codes)) for each in spoken]
+        hop = self.networks.vocoder.hop
+        if not self.settings.has_sound:
+            return [torch.zeros(hop * count) for count in frames]
+        pairs = list(zip(pieces, spoken, strict=True))
+        prompted = [
+            count + len(piece.segment.voice.content)
+            for count, piece in zip(frames, pieces, strict=True)
+        ]
+        # A core is as busy with one segment as with many, and every padded frame costs.
+        rows = 1 if self.networks.device.type == "cpu" else self.batch_size
+        flow = BatchLimits(rows, _MOST_FLOW_FRAMES, _MOST_PADDING)
+        mels = map_batches(self._mels, pairs, prompted, flow)
+        vocoder = BatchLimits(rows, _MOST_VOCODER_FRAMES, _MOST_PADDING)
+        return map_batches(self._waveforms, mels, frames, vocoder)
+
+    def _speak(self, batch: list[Piece]) -> list[Spoken]:
+        is_skipped = self.settings.reproduces_upstream
+        return speak(
+            self.networks,
+            [piece.segment for piece in batch],
+            SeededNoise([piece.seed for piece in batch], self.networks.device),
+            self.settings.rules,
+            SKIPPED_POSITION if is_skipped else TRAINED_POSITION,
+        )
+
+    def _mels(self, batch: list[tuple[Piece, Spoken]]) -> list[Float[Tensor, "mels _"]]:
+        networks = self.networks
+        contents = make_content(networks, [spoken for _, spoken in batch])
+        voices = [piece.segment.voice for piece, _ in batch]
+        noises = [
+            normal_noise(piece.seed, (len(voice.mel), len(voice.content) + len(content)))
+            for (piece, _), voice, content in zip(batch, voices, contents, strict=True)
+        ]
+        placed = [noise.to(networks.device) for noise in noises]
+        return make_mels(networks, voices, contents, placed, self.settings.flow)
+
+    def _waveforms(self, batch: list[Float[Tensor, "mels _"]]) -> list[Float[Tensor, " _"]]:
+        return [waveform.float().cpu() for waveform in make_waveforms(self.networks, batch)]
