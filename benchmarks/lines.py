@@ -30,6 +30,12 @@ def write_dialogue(path: Path, num_lines: int, seed: int) -> None:
     _write(path, (_text(source, words, count) for count in characters))
 
 
+def draw_lengths_s(num_lines: int, seed: int) -> list[float]:
+    """Return how long lines are, in seconds; log-normal as in `write_dialogue`."""
+    source = random.Random(seed)
+    return [_length_s(source) for _ in range(num_lines)]
+
+
 def write_barks(path: Path, num_lines: int) -> None:
     """Write a script of one-word lines, which cost a silent engine next to nothing."""
     _write(path, repeat("Run!", num_lines))
