@@ -16,6 +16,7 @@ from unitaf.config import (
     FaceModelConfig,
     GenerateConfig,
     HibariConfig,
+    IndexTts2Config,
     PrepareConfig,
     StubConfig,
     TtsConfig,
@@ -26,6 +27,7 @@ from unitaf.errors import ConfigError
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.rigs.arkit import CHANNELS
 from unitaf.script.lines import ScriptDefaults
+from unitaf.tts.voices import INDEXTTS2_LICENCE
 from unitaf.types import FaceAnimator, TextToSpeech
 
 if TYPE_CHECKING:
@@ -50,8 +52,44 @@ def build_tts(config: TtsConfig) -> TextToSpeech:
             from unitaf.tts.stub import StubSpeech
 
             return StubSpeech()
+        case IndexTts2Config():
+            return _build_indextts2(config)
         case _:
             assert_never(config)
+
+
+def _build_indextts2(config: IndexTts2Config) -> TextToSpeech:
+    if not config.licence_accepted:
+        raise ConfigError(
+            "tts.licence_accepted: set it to true if you keep to the terms of the weights:"
+            f" {INDEXTTS2_LICENCE}; `unitaf tts check indextts2` says more"
+        )
+    if find_spec("sentencepiece") is None:
+        raise ConfigError(
+            "tts.kind: indextts2 is not installed; run pip install 'unitaf[indextts2]'"
+        )
+    from unitaf.tts.indextts2.engine import Hardware, IndexTts2
+    from unitaf.tts.indextts2.maker import SpeechSettings
+    from unitaf.tts.indextts2.references import VoiceSource
+    from unitaf.tts.indextts2.search import Rules, Sampling
+    from unitaf.tts.indextts2.synthesis import FlowSettings
+
+    sampling = Sampling(config.temperature, config.top_k, config.top_p)
+    return IndexTts2(
+        Path(config.path),
+        {
+            speaker: VoiceSource(voice.reference, voice.emotion, voice.alpha, voice.description)
+            for speaker, voice in config.voices.items()
+        },
+        SpeechSettings(
+            Rules(config.num_beams, config.repetition_penalty, sampling),
+            FlowSettings(config.flow_steps, config.guidance),
+            config.max_text_tokens,
+            config.reproduce_upstream,
+            config.has_sound,
+        ),
+        Hardware(config.device, config.precision, config.batch_size),
+    )
 
 
 EMBEDDED_FACE = Path(__file__).parent / "face" / "embedded"

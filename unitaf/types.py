@@ -156,14 +156,19 @@ class TextToSpeech(Protocol):
         ...
 
     @property
-    def voice(self) -> str: ...
-
-    @property
     def licence(self) -> str: ...
 
     @property
     def fingerprint(self) -> str:
         """Changes whenever the same utterance could give other bytes."""
+        ...
+
+    def fingerprint_of(self, speaker: str) -> str:
+        """As `fingerprint`, for the utterances of a speaker alone: equal if they sound alike."""
+        ...
+
+    def voice_of(self, speaker: str) -> str:
+        """Return the voice that says the utterances of a speaker."""
         ...
 
     def load(self) -> None:

@@ -114,7 +114,8 @@ def test_what_cannot_be_said_is_named(engine: TextToSpeech, text: str) -> None:
 
 def test_says_what_it_is(engine: TextToSpeech) -> None:
     assert engine.fingerprint == type(engine)().fingerprint
-    assert engine.voice
+    assert engine.fingerprint_of("Ann") == type(engine)().fingerprint_of("Ann")
+    assert engine.voice_of("Ann")
     assert engine.licence
     assert engine.batch_size >= 1
     assert engine.languages

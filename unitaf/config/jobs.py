@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from unitaf.config.settings import Settings, check_job, read_job
 
@@ -21,6 +21,55 @@ class StubConfig(Settings):
     """A silent, instant engine: to try a script or to test at scale."""
 
     kind: Literal["stub"]
+
+
+class VoiceConfig(Settings):
+    """How a speaker sounds, for engines that take the voice from a recording."""
+
+    reference: str = Field(description="A clip of the voice: a local file or s3://bucket/name.")
+    emotion: str | None = Field(None, description="A clip whose emotion lines without one take.")
+    alpha: float = Field(1.0, ge=0.0, le=1.0, description="How much of that emotion.")
+    description: str | None = Field(
+        None, description="Or an emotion in words; {text} stands for what the line says."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_emotion(self) -> Self:
+        if self.emotion is not None and self.description is not None:
+            raise ValueError("emotion is a clip and description is words: give one of them")
+        return self
+
+
+class IndexTts2Config(Settings):
+    """IndexTTS2, English and Chinese in any voice: from its published files, terms restricted."""
+
+    kind: Literal["indextts2"]
+    path: str = Field(description="The folder with the published files.")
+    voices: dict[str, VoiceConfig] = Field(
+        min_length=1, description="By speaker; '*' for all that have none."
+    )
+    licence_accepted: bool = Field(
+        False, description="True says that you keep to the terms; `unitaf tts check` shows them."
+    )
+    num_beams: int = Field(3, ge=1, le=10)
+    temperature: float = Field(0.8, gt=0)
+    top_k: int = Field(30, ge=1)
+    top_p: float = Field(0.8, gt=0, le=1)
+    repetition_penalty: float = Field(10.0, gt=0)
+    reproduce_upstream: bool = Field(
+        True, description="False: code positions as in training; other lines, and faster."
+    )
+    flow_steps: int = Field(25, ge=1, le=1000, description="Steps from noise to spectrum.")
+    guidance: float = Field(0.7, ge=0)
+    max_text_tokens: int = Field(120, ge=10, le=600, description="Of a segment of a long line.")
+    has_sound: bool = Field(
+        True, description="False: silence as long as the speech, with the same face; far faster."
+    )
+    batch_size: int = Field(8, ge=1, description="Segments made at once.")
+    device: str = Field("cpu", description="cpu, cuda or cuda:1.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of the networks that cost most."
+    )
 
 
 class VisemesConfig(Settings):
@@ -64,7 +113,9 @@ def _default_kind(kind: str) -> BeforeValidator:
 
 
 TtsConfig = Annotated[
-    HibariConfig | StubConfig, Field(discriminator="kind"), _default_kind("hibari")
+    HibariConfig | StubConfig | IndexTts2Config,
+    Field(discriminator="kind"),
+    _default_kind("hibari"),
 ]
 FaceConfig = Annotated[
     VisemesConfig | FaceModelConfig | AutoFaceConfig,

@@ -99,13 +99,8 @@ class ShardMaker:
         self._face = face
         self._output = output
         terms = (tts.licence, face.licence)
-        self._provenance = Provenance(
-            tts=tts.fingerprint,
-            face=face.fingerprint,
-            voice=tts.voice,
-            licence="; ".join(dict.fromkeys(name for name in terms if name != "none")),
-            unitaf=version("unitaf"),
-        )
+        self._licence = "; ".join(dict.fromkeys(name for name in terms if name != "none"))
+        self._version = version("unitaf")
 
     def make(self, planned: PlannedShard) -> ShardRecord:
         """Make a shard and commit it, unless it is committed already.
@@ -167,11 +162,20 @@ class ShardMaker:
                         said,
                         replace(speech, features=speech.features[:0].copy()),
                         motion,
-                        self._provenance,
+                        self._provenance(said),
                     )
                     for said, speech, motion in zip(batch, speeches, motions, strict=True)
                 ]
         return []
+
+    def _provenance(self, said: Utterance) -> Provenance:
+        return Provenance(
+            tts=self._tts.fingerprint_of(said.speaker),
+            face=self._face.fingerprint,
+            voice=self._tts.voice_of(said.speaker),
+            licence=self._licence,
+            unitaf=self._version,
+        )
 
     def _act(
         self, batch: list[Utterance], record: ShardRecord

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -92,6 +92,9 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
     )
     languages = tts.languages
 
+    def key(utterance: Utterance) -> str:
+        return take_key(utterance, replace(recipe, tts=tts.fingerprint_of(utterance.speaker)))
+
     def check(line: ScriptLine) -> Reject | None:
         return check_language(line, languages)
 
@@ -100,7 +103,7 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
     try:
         path = fetch_script(script, folder, config.run.retry_budget_s)
         opened = open_script(path, build_script_defaults(config))
-        ledger.load(opened, lambda utterance: take_key(utterance, recipe), check)
+        ledger.load(opened, key, check)
         job = Job(ledger, storage, recipe)
         job.refresh()
         yield job

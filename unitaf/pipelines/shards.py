@@ -37,7 +37,7 @@ class Recipe:
     """What, besides the utterance, decides a take's bytes."""
 
     tts: str
-    """The fingerprint of the text-to-speech engine: its models, voice and settings."""
+    """The fingerprint of the text-to-speech engine for the speaker: models, voice and settings."""
     face: str
     """The fingerprint of the face animator."""
     fps: float
@@ -109,7 +109,7 @@ class Plan:
 def take_key(utterance: Utterance, recipe: Recipe) -> str:
     """Return the key of a take: 32 hex digits. Same key, same bytes.
 
-    The line id and the speaker are not in it: they change nothing that is heard or seen.
+    The line id is not in it, and of the speaker only the voice, in the engine's fingerprint.
     """
     parts = [
         KEY_VERSION,

@@ -118,11 +118,6 @@ class Hibari:
         return 1
 
     @property
-    def voice(self) -> str:
-        """The name of the voice."""
-        return self._voice
-
-    @property
     def licence(self) -> str:
         """The terms on what the voice makes."""
         return HIBARI_LICENCE
@@ -131,6 +126,16 @@ class Hibari:
     def fingerprint(self) -> str:
         """Changes whenever the same utterance could give other bytes."""
         return self._fingerprint
+
+    def fingerprint_of(self, speaker: str) -> str:
+        """The same for every speaker."""
+        del speaker
+        return self._fingerprint
+
+    def voice_of(self, speaker: str) -> str:
+        """The name of the only voice."""
+        del speaker
+        return self._voice
 
     def load(self) -> None:
         """Load the network and the dictionary."""

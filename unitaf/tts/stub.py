@@ -52,11 +52,6 @@ class StubSpeech:
         return 256
 
     @property
-    def voice(self) -> str:
-        """The name of the only voice."""
-        return STUB_VOICE.voice
-
-    @property
     def licence(self) -> str:
         """The terms on what it makes."""
         return STUB_VOICE.licence
@@ -65,6 +60,16 @@ class StubSpeech:
     def fingerprint(self) -> str:
         """Changes whenever the same utterance could give other bytes."""
         return "stub/1"
+
+    def fingerprint_of(self, speaker: str) -> str:
+        """The same for every speaker."""
+        del speaker
+        return self.fingerprint
+
+    def voice_of(self, speaker: str) -> str:
+        """The only voice."""
+        del speaker
+        return STUB_VOICE.voice
 
     def load(self) -> None:
         """Do nothing: there is no model."""

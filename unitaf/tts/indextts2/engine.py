@@ -18,7 +18,7 @@ from jaxtyping import Float32
 
 from unitaf.errors import ConfigError, InputError
 from unitaf.tts.indextts2 import clock
-from unitaf.tts.indextts2.cast import Cast, find_source
+from unitaf.tts.indextts2.cast import ANY_SPEAKER, Cast, find_source
 from unitaf.tts.indextts2.clock import SpokenSegment
 from unitaf.tts.indextts2.decoding import code_limit
 from unitaf.tts.indextts2.description import EmotionReader
@@ -112,27 +112,37 @@ class IndexTts2:
         return self._hardware.batch_size
 
     @property
-    def voice(self) -> str:
-        """The speakers that have a voice."""
-        return ", ".join(sorted(self._voices))
-
-    @property
     def licence(self) -> str:
         """The terms of the weights."""
         return INDEXTTS2_LICENCE
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Changes whenever the same utterance could give other bytes."""
-        voices = [
-            (speaker, self._digests[each.reference], self._digests.get(each.emotion or ""),
-             each.alpha, each.description)
-            for speaker, each in sorted(self._voices.items())
-        ]  # fmt: skip
+        voices = [(speaker, self.voice_of(speaker)) for speaker in sorted(self._voices)]
+        return f"{self._makings} voices={_digest(voices)}"
+
+    def fingerprint_of(self, speaker: str) -> str:
+        """As `fingerprint`, for one voice: other voices may come and go."""
+        return f"{self._makings} voice={self.voice_of(speaker)}"
+
+    def voice_of(self, speaker: str) -> str:
+        """Return the content of the clips and the settings that make a speaker's voice."""
+        source = self._voices.get(speaker) or self._voices.get(ANY_SPEAKER)
+        if source is None:
+            return "none"
+        parts = [self._digests[source.reference][:16]]
+        if source.emotion is not None:
+            parts.append(f"emotion={self._digests[source.emotion][:16]}*{source.alpha:g}")
+        if source.description is not None:
+            parts.append(f"description={_digest(source.description)}")
+        return ",".join(parts)
+
+    @cached_property
+    def _makings(self) -> str:
         return (
             f"indextts2/{_REVISION} model={hash_files(self._folder, self._files)}"
-            f" voices={_digest(voices)} settings={_digest(self._settings)}"
-            f" precision={self._hardware.precision}"
+            f" settings={_digest(self._settings)} precision={self._hardware.precision}"
         )
 
     @cached_property
