@@ -95,6 +95,9 @@ def _build_indextts2(config: IndexTts2Config) -> TextToSpeech:
 EMBEDDED_FACE = Path(__file__).parent / "face" / "embedded"
 """The checkpoint of the face model that ships."""
 
+EMBEDDED_STYLE = "plain"
+"""The style of it that is used unless one is asked for."""
+
 
 def embedded_face_reads(tts: TextToSpeech) -> bool:
     """Return whether an engine has the features that the embedded face model was trained on."""
@@ -129,7 +132,8 @@ def build_face(config: FaceConfig, tts: TextToSpeech) -> FaceAnimator:
             return _build_face_model(config, tts)
         case AutoFaceConfig():
             if embedded_face_reads(tts):
-                return _build_face_model(FaceModelConfig(kind="model"), tts)
+                config = FaceModelConfig(kind="model", style=EMBEDDED_STYLE)
+                return _build_face_model(config, tts)
             return VisemeAnimator()
         case _:
             assert_never(config)

@@ -57,6 +57,16 @@ def test_the_split_and_the_number_of_clips_are_the_users(checkpoint: str, corpus
         evaluate(checkpoint, corpus, STUB.model_copy(update={"split": "test"}))
 
 
+def test_every_clip_may_be_measured_in_its_speakers_style(checkpoint: str, corpus: str) -> None:
+    styles = ("ann", "ben", "own")
+    few = STUB.model_copy(update={"split": "train", "max_clips": 6})
+    found = {
+        style: evaluate(checkpoint, corpus, few.model_copy(update={"style": style})).scores["model"]
+        for style in styles
+    }
+    assert len({found[style].lip_vertex_error_mm2 for style in styles}) == 3
+
+
 def test_a_model_of_other_features_is_refused(tmp_path: Path, corpus: str) -> None:
     features = DESCRIBED.features.model_copy(update={"rate": 50.0})
     described = DESCRIBED.model_copy(update={"features": features})

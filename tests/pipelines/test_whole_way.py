@@ -83,7 +83,7 @@ def test_a_model_that_was_trained_on_takes_moves_the_next_ones(
     made = generate(script, tmp_path / "voiced", check_config({**job, "face": face}, "test"))
     assert (made.takes, made.rejects) == (24, 0)
     store = open_store(str(tmp_path / "voiced"))
-    for take in store.takes(store.catalog()):
+    for _, take in store.takes(store.catalog()):
         frames = num_frames(take.speech.num_samples, take.speech.sample_rate, 30)
         assert take.motion.curves.shape == (frames, 61)
         assert np.ptp(take.motion.curves[:, take.motion.channels.index("jawOpen")]) > 0.02

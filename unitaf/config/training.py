@@ -143,7 +143,7 @@ class EvaluateConfig(Settings):
     tts: TtsConfig = Field(HibariConfig(), description="The engine that hears the phones.")
     split: Literal["train", "val", "test"] = "test"
     max_clips: int | None = Field(None, ge=1)
-    style: str = "pivot"
+    style: str = Field("pivot", description="A style's name, or own: of each clip's speaker.")
     cascade: str | None = Field(None, description="A checkpoint for the audio-driven baseline.")
     others: dict[str, str] = Field({}, description="More checkpoints, each by a name.")
 

@@ -20,6 +20,7 @@ from jaxtyping import Float32, Int64
 from unitaf import timing
 from unitaf.audio import resample
 from unitaf.build import build_tts
+from unitaf.checkpoint.description import PIVOT
 from unitaf.checkpoint.face_model import FaceModelCheckpoint, load_face_model
 from unitaf.config import EvaluateConfig
 from unitaf.data.clips import Clip
@@ -38,6 +39,8 @@ from unitaf.types import FaceAnimator, Phone, Speech
 CLOSED = 0.05
 """The largest `lips.lip_parting` that looks shut."""
 _MAX_OFFSET_S = 0.25
+OWN_STYLE = "own"
+"""As a style: that of each clip's speaker, nobody's where the model does not know the speaker."""
 
 Curves = Float32[np.ndarray, "frames 61"]
 Predictor = Callable[["HeldOut"], Curves]
@@ -167,7 +170,11 @@ def _of_model(uri: str, corpus: Corpus, style: str) -> Predictor:
             f"{uri} reads {features.dim} features at {features.rate:g} Hz, but the corpus has"
             f" {info.dim} at {info.rate:g} Hz"
         )
-    return _of_animator(loaded.animator(style))
+    if style != OWN_STYLE:
+        return _of_animator(loaded.animator(style))
+    own = {name: _of_animator(loaded.animator(name)) for name in loaded.description.styles}
+    anybody = _of_animator(loaded.animator(PIVOT))
+    return lambda held: own.get(held.clip.utterance.speaker, anybody)(held)
 
 
 def _of_animator(animator: FaceAnimator) -> Predictor:
