@@ -20,15 +20,35 @@ def describe_checkpoint(uri: str | Path) -> str:
     Raises:
         ConfigError: If it is not a checkpoint.
     """
+    data, file = _read(uri), f"{uri}/{DESCRIPTION_FILE}"
+    if _kind(data, file) == "face_model":
+        return describe_face_model(parse_description(FaceModelDescription, data, file))
+    return describe_unitalker(parse_unitalker(data, file))
+
+
+def checkpoint_kind(uri: str | Path) -> str:
+    """Return the kind that a checkpoint says it is; empty if it says none.
+
+    Args:
+        uri: A folder or ``s3://bucket/prefix``.
+
+    Raises:
+        ConfigError: If it is not a checkpoint.
+    """
+    return _kind(_read(uri), f"{uri}/{DESCRIPTION_FILE}")
+
+
+def _read(uri: str | Path) -> bytes:
     storage = open_storage(str(uri))
     if not storage.exists(DESCRIPTION_FILE):
         hint = "; 'unitaf checkpoint convert' makes one of it" if Path(uri).is_file() else ""
         raise ConfigError(f"{uri} is not a checkpoint: it has no {DESCRIPTION_FILE}{hint}")
-    data, file = storage.read(DESCRIPTION_FILE), f"{uri}/{DESCRIPTION_FILE}"
+    return storage.read(DESCRIPTION_FILE)
+
+
+def _kind(data: bytes, file: str) -> str:
     try:
         description = json.loads(data)
     except ValueError as error:
         raise ConfigError(f"{file} is not valid JSON: {error}") from error
-    if isinstance(description, dict) and description.get("kind") == "face_model":
-        return describe_face_model(parse_description(FaceModelDescription, data, file))
-    return describe_unitalker(parse_unitalker(data, file))
+    return str(description.get("kind", "")) if isinstance(description, dict) else ""

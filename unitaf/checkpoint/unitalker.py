@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from unitaf.checkpoint.description import FeatureSpace
 from unitaf.checkpoint.devices import check_device
 from unitaf.checkpoint.files import (
     DESCRIPTION_FILE,
@@ -28,7 +29,7 @@ from unitaf.checkpoint.files import (
 )
 from unitaf.errors import ConfigError, StorageError
 from unitaf.face.decoder import PcaBasis
-from unitaf.face.encoders import SAMPLE_RATE
+from unitaf.face.encoders import SAMPLE_RATE, STEP_RATE
 from unitaf.face.recordings import RecordingAnimator, Target
 from unitaf.face.unitalker import Network, UniTalker, build_unitalker, differences
 
@@ -166,6 +167,12 @@ def assemble(
         raise ConfigError(f"{source} does not hold the network that it describes: {problem}")
     model.load_state_dict(weights, assign=True)
     return UniTalkerCheckpoint(described, model.eval().to(device), templates)
+
+
+def encoder_space(described: Description) -> FeatureSpace:
+    """Say which features a checkpoint's audio encoder gives."""
+    name = f"unitalker/{described.network.encoder} weights={described.weights_sha256[:16]}"
+    return FeatureSpace(name=name, dim=described.network.sizes.dim, rate=STEP_RATE)
 
 
 def write_checkpoint(out: Path, described: Description, state: Mapping[str, Tensor]) -> Description:

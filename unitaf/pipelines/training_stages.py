@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from unitaf.checkpoint.description import FaceModelDescription, StageSummary
-from unitaf.checkpoint.face_model import build_face_model, load_face_model
+from unitaf.checkpoint.face_model import build_face_model
 from unitaf.config import StageConfig
-from unitaf.errors import ConfigError
 from unitaf.face.model import FaceModel
-from unitaf.face.unitalker import differences
-
-STYLES = "decoder.styles.weight"
+from unitaf.pipelines.training_adoption import adopted_weights
 
 
 def describe_stage(
@@ -63,45 +59,3 @@ def begin_stage(
         fresh = {k: v for k, v in model.state_dict().items() if k.startswith("expression.")}
         model.load_state_dict({**fresh, **weights})
     return model
-
-
-def adopted_weights(
-    uri: str, described: FaceModelDescription, model: FaceModel
-) -> Mapping[str, Tensor]:
-    """Return another checkpoint's weights for this network.
-
-    A speaker whom both know keeps the style; any other begins with nobody's. A residual that this
-    network does not have yet stays behind: it was learnt on another mouth.
-
-    Args:
-        uri: The checkpoint of a face model.
-        described: This network.
-        model: The same, built.
-
-    Raises:
-        ConfigError: If the checkpoint has other features, channels or sizes.
-    """
-    other = load_face_model(uri)
-    for name in ("features", "encoder", "channels", "fps"):
-        ours, theirs = getattr(described, name), getattr(other.description, name)
-        if ours != theirs:
-            raise ConfigError(f"init_from {uri}: its {name} is {theirs}, but the corpus has {ours}")
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    state = {
-        key: value
-        for key, value in other.model.state_dict().items()
-        if key in expected or not key.startswith("expression.")
-    }
-    known = {name: row for row, name in enumerate(other.description.styles)}
-    pivot = len(known)
-    rows = [known.get(name, pivot) for name in described.styles] + [pivot]
-    state[STYLES] = state[STYLES][torch.tensor(rows)]
-    needed = {
-        key: shape
-        for key, shape in expected.items()
-        if key in state or not key.startswith("expression.")
-    }
-    problem = differences(needed, state)
-    if problem:
-        raise ConfigError(f"init_from {uri} has another network: {problem}")
-    return state
