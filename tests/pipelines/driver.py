@@ -1,7 +1,7 @@
 """A driver process that is killed, or kills, at a chosen moment.
 
 Arguments: script, store, config as JSON, then the fault: object prefix, before | after, marker
-file, driver | actor.
+file, and who is killed: driver, actor, or a process id.
 """
 
 import json
@@ -17,7 +17,7 @@ from unitaf.storage import open_storage
 
 def main() -> None:
     script, store, config, prefix, when, marker, victim = sys.argv[1:]
-    pid = os.getpid() if victim == "driver" else None
+    pid = None if victim == "actor" else os.getpid() if victim == "driver" else int(victim)
     storage = KillingStorage(open_storage(store), prefix, when, Path(marker), pid)
     generate(script, storage, check_config(json.loads(config), "test"))
 

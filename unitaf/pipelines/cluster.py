@@ -25,7 +25,7 @@ from unitaf.config import RunConfig
 from unitaf.errors import BackendError, ConfigError, UnitafError
 
 _MAX_DEATHS = 4
-"""How often a worker is started again, and a piece tried again, after a worker died at it."""
+"""How often a worker is started again after it died; its pieces are tried as often."""
 
 _ANSWER_S = 10.0
 """How long the cluster of RAY_ADDRESS may take to answer; Ray itself tries for minutes."""
@@ -116,7 +116,9 @@ class Pool(Generic[Piece, Record]):
                 num_cpus=self._run.cpus_per_actor,
                 num_gpus=self._run.gpus_per_actor or None,
                 max_restarts=_MAX_DEATHS,
-                max_task_retries=_MAX_DEATHS,
+                # A piece ends with its worker's last death. Counted on its own, its tries would be
+                # used up in vain at a lost node before Ray sees that the node is lost.
+                max_task_retries=-1,
             )
 
 
