@@ -1,0 +1,284 @@
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from tests.tts.indextts2 import tiny
+from tests.tts.indextts2.published import write_model
+from unitaf import timing
+from unitaf.errors import ConfigError, InputError
+from unitaf.storage import open_storage
+from unitaf.tts.indextts2 import files
+from unitaf.tts.indextts2.engine import Hardware, IndexTts2
+from unitaf.tts.indextts2.maker import SpeechSettings
+from unitaf.tts.indextts2.references import VoiceSource
+from unitaf.tts.indextts2.search import Rules
+from unitaf.tts.indextts2.synthesis import FlowSettings
+from unitaf.types import Emotion, Speech, TextToSpeech, Utterance
+
+ANGRY: Emotion = (0.0, 0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+QUICK = SpeechSettings(flow=FlowSettings(num_steps=2))
+SHORT_SEGMENTS = replace(QUICK, max_text_tokens=12)
+LINES = (
+    Utterance("a", "The wind waits for you, my friend.", speaker="ann", seed=3),
+    Utterance("b", "Stop!", speaker="ben", seed=4),
+    Utterance("c", "Who goes there? Stop! Tell them we sail at dawn - quickly.", speaker="ann"),
+    Utterance("d", "我们走吧!", language="zh", speaker="ben", emotion=ANGRY, seed=2**63 - 1),
+    Utterance("e", "Who?", speaker="ann", seed=5),
+)
+
+
+def write_clip(
+    path: Path, seconds: float, seed: int = 0, rate: int = 24000, channels: int = 1
+) -> str:
+    random = np.random.default_rng(seed)
+    soundfile.write(path, 0.1 * random.standard_normal((int(seconds * rate), channels)), rate)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def voices(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, VoiceSource]:
+    folder = tmp_path_factory.mktemp("clips")
+    return {
+        "ann": VoiceSource(write_clip(folder / "ann.wav", 1.0, 1)),
+        "ben": VoiceSource(
+            write_clip(folder / "ben.wav", 0.8, 2, rate=96000, channels=2),
+            emotion=write_clip(folder / "sad.wav", 0.7, 3),
+            alpha=0.6,
+        ),
+    }
+
+
+def make_engine(
+    model: Path,
+    voices: Mapping[str, VoiceSource],
+    settings: SpeechSettings = QUICK,
+    batch_size: int = 4,
+) -> IndexTts2:
+    return IndexTts2(model, voices, settings, Hardware(batch_size=batch_size))
+
+
+@pytest.fixture(scope="module")
+def engine(model: Path, voices: Mapping[str, VoiceSource]) -> IndexTts2:
+    return make_engine(model, voices)
+
+
+@pytest.fixture(scope="module")
+def speeches(engine: IndexTts2) -> list[Speech]:
+    return engine.synthesize(LINES)
+
+
+@pytest.fixture
+def with_stop(model: Path, tmp_path: Path) -> Callable[[float], Path]:
+    """Returns a model in which the code that ends a line is likelier by so much."""
+
+    def write(bias: float) -> Path:
+        folder = tmp_path / "model"
+        shutil.copytree(model, folder, copy_function=lambda a, b: Path(b).symlink_to(a))
+        weights = torch.load(model / files.GPT.name, weights_only=True)
+        weights["model"]["mel_head.bias"][tiny.GPT.stop_code] = bias
+        (folder / files.GPT.name).unlink()
+        torch.save(weights, folder / files.GPT.name)
+        return folder
+
+    return write
+
+
+def assert_equal(one: Speech, other: Speech, tolerance: float = 1e-4) -> None:
+    np.testing.assert_allclose(one.waveform, other.waveform, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(one.features, other.features, rtol=tolerance, atol=tolerance)
+
+
+def assert_one_clock(speeches: Sequence[Speech], engine: TextToSpeech) -> None:
+    for speech in speeches:
+        steps = timing.num_frames(speech.num_samples, engine.sample_rate, engine.feature_rate)
+        assert speech.features.shape == (steps, engine.feature_dim)
+        assert speech.features.dtype == speech.waveform.dtype == np.float32
+        assert np.isfinite(speech.features).all()
+        assert np.abs(speech.waveform).max() <= 1.0
+
+
+def test_lines_are_on_one_clock(engine: IndexTts2, speeches: list[Speech]) -> None:
+    assert isinstance(engine, TextToSpeech)
+    assert engine.synthesize([]) == []
+    assert_one_clock(speeches, engine)
+    assert [speech.emotion for speech in speeches] == [line.emotion for line in LINES]
+    assert len({speech.waveform.tobytes() for speech in speeches}) == len(LINES)
+
+
+@pytest.mark.parametrize("batch_size", [1, 16])
+def test_a_line_does_not_depend_on_its_batch(
+    model: Path, voices: Mapping[str, VoiceSource], speeches: list[Speech], batch_size: int
+) -> None:
+    backwards = make_engine(model, voices, batch_size=batch_size).synthesize(LINES[::-1])
+    for speech, expected in zip(backwards, speeches[::-1], strict=True):
+        assert_equal(speech, expected)
+
+
+def test_a_voice_is_conditioned_once(
+    engine: IndexTts2, speeches: list[Speech], model: Path, voices: Mapping[str, VoiceSource]
+) -> None:
+    assert engine.cast.num_runs == 3  # Two voices and the clip of an emotion.
+    engine.synthesize(LINES)
+    assert engine.cast.num_runs == 3
+    twins = make_engine(model, {"ann": voices["ann"], "*": voices["ann"]})
+    twins.synthesize(LINES[:2])
+    assert twins.cast.num_runs == 1
+
+
+def test_long_lines_keep_time_over_their_segments(
+    model: Path, voices: Mapping[str, VoiceSource]
+) -> None:
+    engine = make_engine(model, voices, SHORT_SEGMENTS)
+    text = "Stop! Who goes there? Tell them we sail at dawn - quickly. The wind waits, my friend."
+    long = Utterance("long", text, speaker="ann", seed=1)
+    (speech,) = engine.synthesize([long])
+    assert_one_clock([speech], engine)
+    is_silent = speech.waveform == 0.0
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_silent, [False]]).astype(int)))
+    gaps = [end - start for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    pauses = [gap for gap in gaps if gap >= 4410]
+    assert len(pauses) >= 3
+    spoken = speech.num_samples - 4410 * len(pauses)
+    assert spoken % 256 == 0  # Segments are whole mel frames, and nothing else is between them.
+    assert not is_silent[:2].all()
+    assert not is_silent[-2:].all()
+
+
+def test_what_a_face_needs_is_there_without_sound(
+    model: Path, voices: Mapping[str, VoiceSource], speeches: list[Speech]
+) -> None:
+    silent = make_engine(model, voices, replace(QUICK, has_sound=False))
+    for speech, expected in zip(silent.synthesize(LINES), speeches, strict=True):
+        assert speech.num_samples == expected.num_samples
+        assert not speech.waveform.any()
+        np.testing.assert_allclose(speech.features, expected.features, rtol=1e-4, atol=1e-4)
+
+
+def test_emotions_change_what_is_said(
+    engine: IndexTts2, model: Path, voices: Mapping[str, VoiceSource]
+) -> None:
+    line = LINES[0]
+    (plain, angry) = engine.synthesize([line, replace(line, id="x", emotion=ANGRY)])
+    assert angry.waveform.tobytes() != plain.waveform.tobytes()
+    as_ben = replace(line, speaker="ben")
+    (moved,) = engine.synthesize([as_ben])
+    unmoved = make_engine(model, {"ben": VoiceSource(voices["ben"].reference)})
+    assert unmoved.synthesize([as_ben])[0].waveform.tobytes() != moved.waveform.tobytes()
+
+
+def test_a_take_is_known_by_its_voice_alone(
+    model: Path, voices: Mapping[str, VoiceSource], tmp_path: Path
+) -> None:
+    clips = dict(voices)
+    engine = make_engine(model, clips)
+    assert engine.fingerprint_of("ann") != engine.fingerprint_of("ben")
+    assert engine.voice_of("zed") == "none"
+    moved = Path(shutil.copy(voices["ann"].reference, tmp_path / "moved.wav"))
+    more = make_engine(model, clips | {"zed": VoiceSource(str(moved))})
+    assert more.fingerprint != engine.fingerprint
+    assert more.fingerprint_of("ben") == engine.fingerprint_of("ben")
+    assert more.fingerprint_of("zed") == engine.fingerprint_of("ann")
+    louder = make_engine(model, clips | {"ben": replace(voices["ben"], alpha=0.7)})
+    assert louder.fingerprint_of("ben") != engine.fingerprint_of("ben")
+    greedy = make_engine(model, clips, replace(QUICK, rules=Rules(sampling=None)))
+    assert greedy.fingerprint_of("ann") != engine.fingerprint_of("ann")
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "reason"),
+    [
+        ({"text": "Ветер ждёт."}, "text", "cannot read"),
+        ({"text": "?!"}, "text", "nothing to say"),
+        ({"language": "fr"}, "language", "English and Chinese"),
+        ({"speaker": "zed"}, "speaker", "no voice for 'zed'"),
+    ],
+)
+def test_what_cannot_be_said_is_named(
+    engine: IndexTts2, change: dict[str, str], column: str, reason: str
+) -> None:
+    bad = replace(LINES[0], id="scene_7", **change)
+    with pytest.raises(InputError, match=reason) as caught:
+        engine.synthesize([LINES[1], bad])
+    assert (caught.value.utterance_id, caught.value.column) == ("scene_7", column)
+
+
+@pytest.mark.parametrize(("bias", "reason"), [(-99.0, "did not come to an end"), (99.0, "no spee")])
+def test_a_line_that_does_not_stop_or_start_is_refused_alone(
+    with_stop: Callable[[float], Path],
+    voices: Mapping[str, VoiceSource],
+    bias: float,
+    reason: str,
+) -> None:
+    settings = replace(QUICK, rules=Rules(num_beams=1))
+    engine = make_engine(with_stop(bias), voices, settings)
+    with pytest.raises(InputError, match=reason) as caught:
+        engine.synthesize([LINES[4]])
+    assert caught.value.utterance_id == "e"
+
+
+def test_a_recording_is_read_on_its_own_clock(engine: IndexTts2) -> None:
+    random = np.random.default_rng(5)
+    for samples in (22050, 30001):
+        recording = 0.1 * random.standard_normal(samples, np.float32)
+        heard = engine.encode(LINES[0], recording)
+        np.testing.assert_array_equal(heard.waveform, recording)
+        assert_one_clock([heard], engine)
+        angry = engine.encode(replace(LINES[0], emotion=ANGRY), recording)
+        assert np.abs(angry.features - heard.features).max() > 1e-3
+    with pytest.raises(InputError, match="shorter than") as caught:
+        engine.encode(LINES[0], np.zeros(1000, np.float32))
+    assert caught.value.column == "audio"
+
+
+def test_a_reference_may_lie_on_a_server(
+    model: Path, voices: Mapping[str, VoiceSource], speeches: list[Speech], s3_store_uri: str
+) -> None:
+    open_storage(s3_store_uri).create("ann.wav", Path(voices["ann"].reference).read_bytes())
+    engine = make_engine(model, {"ann": VoiceSource(f"{s3_store_uri}/ann.wav")})
+    assert_equal(engine.synthesize(LINES[:1])[0], speeches[0])
+    with pytest.raises(ConfigError, match="no reference clip"):
+        make_engine(model, {"ann": VoiceSource(f"{s3_store_uri}/bob.wav")})
+
+
+def test_a_reference_that_is_no_use_stops_before_the_start(model: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silent.wav", np.zeros(24000), 24000)
+    (tmp_path / "text.wav").write_text("no sound")
+    write_clip(tmp_path / "short.wav", 0.2)
+    for name, problem in {
+        "silent": "is silent",
+        "short": "0.20 s long",
+        "text": "reference clip",
+        "none": "cannot read the reference clip",
+    }.items():
+        with pytest.raises(ConfigError, match=problem):
+            make_engine(model, {"ann": VoiceSource(str(tmp_path / f"{name}.wav"))})
+
+
+def test_a_reference_that_changes_in_a_run_is_noticed(model: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "ann.wav", 1.0)
+    engine = make_engine(model, {"*": VoiceSource(clip)})
+    write_clip(tmp_path / "ann.wav", 1.0, seed=7)
+    with pytest.raises(ConfigError, match="has changed"):
+        engine.synthesize(LINES[:1])
+
+
+def test_a_missing_file_stops_before_the_start(
+    with_stop: Callable[[float], Path], voices: Mapping[str, VoiceSource]
+) -> None:
+    folder = with_stop(0.0)
+    (folder / files.CODEC.name).unlink()
+    with pytest.raises(ConfigError, match=r"semantic_codec.* is missing: it comes from"):
+        make_engine(folder, voices)
+    with pytest.raises(ConfigError, match="is not a folder"):
+        make_engine(folder / "none", voices)
