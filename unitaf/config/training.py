@@ -25,7 +25,8 @@ class StageConfig(Settings):
     steps: int = Field(ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     init_from: str | None = Field(
-        None, description="A checkpoint to begin from; empty: where the stage before ended."
+        None,
+        description="A face model or UniTalker to begin from; empty: where the stage before ended.",
     )
 
     @model_validator(mode="after")
