@@ -121,22 +121,32 @@ def build_face(config: FaceConfig, tts: TextToSpeech) -> FaceAnimator:
     """
     match config:
         case VisemesConfig():
-            return VisemeAnimator(
+            rules = VisemeAnimator(
                 strength=config.strength,
                 expression=config.expression,
                 gestures=config.gestures,
                 blinks_per_minute=config.blinks_per_minute,
                 variation=config.variation,
             )
+            return _with_phones(rules, tts)
         case FaceModelConfig():
             return _build_face_model(config, tts)
         case AutoFaceConfig():
             if embedded_face_reads(tts):
                 config = FaceModelConfig(kind="model", style=EMBEDDED_STYLE)
                 return _build_face_model(config, tts)
-            return VisemeAnimator()
+            return _with_phones(VisemeAnimator(), tts)
         case _:
             assert_never(config)
+
+
+def _with_phones(rules: VisemeAnimator, tts: TextToSpeech) -> FaceAnimator:
+    """Return rules that hear the phones of speech themselves where the engine names none."""
+    if tts.has_phones:
+        return rules
+    from unitaf.face.hearing import HeardVisemes, PhoneRecognizer
+
+    return HeardVisemes(PhoneRecognizer(), rules)
 
 
 def _build_face_model(config: FaceModelConfig, tts: TextToSpeech) -> FaceAnimator:

@@ -151,6 +151,11 @@ class TextToSpeech(Protocol):
         ...
 
     @property
+    def has_phones(self) -> bool:
+        """Whether its speech says which phones are in it, and when."""
+        ...
+
+    @property
     def batch_size(self) -> int:
         """How many utterances are best given to `synthesize` at once."""
         ...

@@ -176,6 +176,13 @@ class GenerateConfig(Settings):
     run: RunConfig = RunConfig()
     store: str | None = Field(None, description="A folder or s3://bucket/prefix for the takes.")
 
+    @model_validator(mode="after")
+    def _has_something_to_move_to(self) -> Self:
+        is_silent = isinstance(self.tts, IndexTts2Config) and not self.tts.has_sound
+        if is_silent and self.face.kind != "model":
+            raise ValueError("without tts.has_sound only a face model moves; set face.kind: model")
+        return self
+
 
 class SourceConfig(Settings):
     """Recordings with face capture, and what they do not say themselves."""

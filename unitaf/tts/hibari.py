@@ -113,6 +113,11 @@ class Hibari:
         return frozenset({"en"})
 
     @property
+    def has_phones(self) -> bool:
+        """Whether its speech says which phones are in it, and when."""
+        return True
+
+    @property
     def batch_size(self) -> int:
         """One: the network takes one sentence at a time."""
         return 1

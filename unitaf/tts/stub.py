@@ -47,6 +47,11 @@ class StubSpeech:
         return frozenset({"*"})
 
     @property
+    def has_phones(self) -> bool:
+        """Whether its speech says which phones are in it, and when."""
+        return True
+
+    @property
     def batch_size(self) -> int:
         """How many utterances are best given at once."""
         return 256

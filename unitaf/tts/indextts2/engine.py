@@ -107,6 +107,11 @@ class IndexTts2:
         return LANGUAGES
 
     @property
+    def has_phones(self) -> bool:
+        """Whether its speech says which phones are in it, and when."""
+        return False
+
+    @property
     def batch_size(self) -> int:
         """How many utterances are best given at once."""
         return self._hardware.batch_size

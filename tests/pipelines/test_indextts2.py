@@ -1,0 +1,116 @@
+"""IndexTTS2 in a job: from a script to takes, and from recordings to a face model of its own."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.pipelines.tiny_training import DESCRIBED
+from tests.tts.indextts2.published import write_model
+from unitaf import generate, open_store
+from unitaf.audio import encode_audio
+from unitaf.build import build_face, build_tts
+from unitaf.checkpoint.description import FeatureSpace
+from unitaf.checkpoint.face_model import build_face_model, write_face_model
+from unitaf.config import AutoFaceConfig, GenerateConfig, check_config
+from unitaf.errors import ConfigError
+from unitaf.storage import open_storage
+from unitaf.timing import num_frames
+
+LONG = "Stop! Who goes there? Tell them we sail at dawn - quickly. The wind waits, my friend."
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def face(tmp_path: Path) -> str:
+    """A face model with random weights that reads the features of IndexTTS2."""
+    features = FeatureSpace(name="indextts2/1", dim=1024, rate=50.0)
+    described = DESCRIBED.model_copy(update={"features": features})
+    torch.manual_seed(0)
+    network = build_face_model(described)
+    torch.nn.init.normal_(network.head.weight, std=0.3)
+    write_face_model(open_storage(str(tmp_path)), "face", described, network.state_dict())
+    return str(tmp_path / "face")
+
+
+def write_clip(path: Path, seed: int) -> str:
+    samples = 0.1 * np.random.default_rng(seed).standard_normal(22050, np.float32)
+    path.write_bytes(encode_audio(samples, 22050, "wav"))
+    return str(path)
+
+
+def job(model: Path, voices: dict[str, str], **face: object) -> GenerateConfig:
+    tts = {
+        "kind": "indextts2",
+        "path": str(model),
+        "voices": {name: {"reference": clip} for name, clip in voices.items()},
+        "licence_accepted": True,
+        "flow_steps": 2,
+        "max_text_tokens": 12,
+        "batch_size": 4,
+    }
+    made = {"tts": tts, "output": {"fps": 29.97}, "run": {"num_actors": 1}}
+    return check_config(made | ({"face": face} if face else {}), "test")
+
+
+def write_script(path: Path, rows: list[tuple[str, str, str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("line_id", "speaker", "text"), *rows])
+    return path
+
+
+def test_two_speakers_say_a_script(model: Path, face: str, tmp_path: Path, ray_cluster: str):
+    clips = {name: write_clip(tmp_path / f"{name}.wav", seed) for seed, name in enumerate("ab")}
+    rows = [
+        ("l0", "a", LONG),
+        ("l1", "b", LONG),
+        ("l2", "a", "Who goes there?"),
+        ("l3", "c", "Who goes there?"),
+        ("l4", "b", "Ветер ждёт."),
+    ]
+    script, store = write_script(tmp_path / "script.csv", rows), str(tmp_path / "store")
+    config = job(model, clips, kind="model", checkpoint=face)
+    report = generate(script, store, config)
+    assert (report.takes, report.rejects) == (3, 2)
+    opened = open_store(store)
+    takes = [take for _, take in opened.takes(opened.catalog())]
+    for take in takes:
+        frames = num_frames(take.speech.num_samples, take.speech.sample_rate, 29.97)
+        assert take.motion.curves.shape == (frames, 61)
+        assert np.ptp(take.motion.curves[:, take.motion.channels.index("jawOpen")]) > 0
+        assert "CC BY-NC 4.0" in take.provenance.licence
+    assert len({take.provenance.voice for take in takes}) == 2
+
+    # Another clip for one speaker makes that speaker's lines anew, and a new speaker's too.
+    write_clip(tmp_path / "a.wav", 7)
+    changed = job(model, clips | {"c": clips["b"]}, kind="model", checkpoint=face)
+    again = generate(script, store, changed)
+    assert (again.made, again.takes, again.rejects) == (3, 4, 1)
+
+
+def test_terms_come_before_anything_else(model: Path, tmp_path: Path):
+    config = job(model, {"*": write_clip(tmp_path / "a.wav", 0)})
+    refused = config.tts.model_copy(update={"licence_accepted": False})
+    with pytest.raises(ConfigError, match=r"^tts\.licence_accepted: .*CC BY-NC"):
+        build_tts(refused)
+
+
+def test_rules_hear_the_phones_themselves(model: Path, tmp_path: Path):
+    tts = build_tts(job(model, {"*": write_clip(tmp_path / "a.wav", 0)}).tts)
+    assert build_face(AutoFaceConfig(), tts).licence == "Apache-2.0 (hama)"
+
+
+def test_settings_that_do_not_go_together_are_refused(model: Path, tmp_path: Path):
+    config = job(model, {"*": write_clip(tmp_path / "a.wav", 0)})
+    silent = config.tts.model_dump() | {"has_sound": False}
+    with pytest.raises(ConfigError, match=r"face\.kind: model"):
+        check_config({"tts": silent}, "test")
+    voice = {"reference": "a.wav", "emotion": "b.wav", "description": "sad"}
+    with pytest.raises(ConfigError, match="give one of them"):
+        check_config({"tts": config.tts.model_dump() | {"voices": {"*": voice}}}, "test")
