@@ -14,7 +14,7 @@ from tests.parity.indextts2_mel_cases import make_s2mel
 from tests.parity.indextts2_vocoder_cases import make_vocoder
 from tests.parity.indextts2_voice_cases import make_codec, make_speech_encoder, make_style_encoder
 from tests.parity.lines import check_stored, numbered
-from unitaf.tts.indextts2.conditioning import EmotionTable, scale_emotion
+from unitaf.tts.indextts2.conditioning import EmotionTable, as_emotion, scale_emotion
 from unitaf.tts.indextts2.frontend import (
     Waveform,
     emotion_audio,
@@ -25,6 +25,7 @@ from unitaf.tts.indextts2.frontend import (
 from unitaf.tts.indextts2.gpt import SpeechGpt
 from unitaf.tts.indextts2.networks import Networks
 from unitaf.tts.indextts2.prompt import join_conditions
+from unitaf.tts.indextts2.recording import Recording, hear, recording_features
 from unitaf.tts.indextts2.synthesis import (
     FlowSettings,
     Segment,
@@ -36,7 +37,14 @@ from unitaf.tts.indextts2.synthesis import (
 )
 from unitaf.tts.indextts2.teaching import code_latents, teach, teaching_losses
 from unitaf.tts.indextts2.text import TextFront
-from unitaf.tts.indextts2.voice import blended_emotion, mixed_emotion, read_emotion, read_voice
+from unitaf.tts.indextts2.voice import (
+    Voice,
+    blended_emotion,
+    mixed_emotion,
+    read_emotion,
+    read_voice,
+)
+from unitaf.types import NEUTRAL
 
 SILENCE = 4410
 
@@ -196,6 +204,25 @@ def run_training_path(case: Case) -> None:
         check_stored(case, f"intermediates/{line}/text_inputs", torch.tensor(text_inputs))
         check_stored(case, f"intermediates/{line}/mel_inputs", torch.tensor(mel_inputs))
     _check_padded_batch(case, gpt, conditions, texts, known)
+    for line, text_ids in zip(lines, texts, strict=True):
+        _check_recording(case, networks, line, tuple(text_ids))
+
+
+def _check_recording(case: Case, networks: Networks, line: str, text_ids: tuple[int, ...]) -> None:
+    """The same numbers as the engine computes them for a recording."""
+    latents = case.tensors[f"intermediates/{line}/cond_latents"]
+    nothing = latents.new_zeros(0)
+    voice = Voice(latents, nothing, nothing, nothing, nothing[None], nothing[None])
+    name, strengths = f"inputs/{line}/emotion_vector", NEUTRAL
+    if name in case.tensors:
+        strengths = as_emotion(case.tensors[name].tolist())
+    rate = int(case.input(f"{line}/sample_rate"))
+    waveform = mono(case, line, "target_pcm16")
+    recording = Recording(waveform, rate, text_ids, voice, strengths)
+    heard = hear(networks, recording)
+    check_stored(case, f"outputs/{line}/codes", torch.tensor(heard.codes))
+    features = recording_features(networks, recording, heard)
+    check_stored(case, f"outputs/{line}/audio_feature_every4th", features[:, ::4])
 
 
 def _inputs(
