@@ -229,3 +229,9 @@ def test_no_file_holds_a_secret(path: Path):
     assert not re.search(r"AKIA[0-9A-Z]{16}|ASIA[0-9A-Z]{16}|PRIVATE KEY|ghp_\w+|eyJ\w{20}", text)
     assert not re.search(r"(?i)(secret|password|token)\w*\s*[:=]\s*[\"']?[\w/+]{8}", text)
     assert set(re.findall(r"\b\d{12}\b", text)) <= {"123456789012"}  # AWS's example account
+
+
+def test_the_readme_names_what_is_there():
+    text = (CLUSTER / "README.md").read_text()
+    for name in re.findall(r"(?:cluster|ray_jobs)/[\w./-]+\.(?:yaml|json|py|cpu|cuda)\b", text):
+        assert (ROOT / name).is_file(), name
