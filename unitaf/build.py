@@ -27,6 +27,7 @@ from unitaf.errors import ConfigError
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.rigs.arkit import CHANNELS
 from unitaf.script.lines import ScriptDefaults
+from unitaf.script.markup import MarkupRules
 from unitaf.tts.voices import INDEXTTS2_LICENCE
 from unitaf.types import FaceAnimator, TextToSpeech
 
@@ -172,6 +173,10 @@ def build_script_defaults(config: GenerateConfig) -> ScriptDefaults:
         speaker=script.speaker,
         seed=script.seed,
         max_characters=script.max_characters,
+        markup=MarkupRules(script.placeholders, frozenset(script.directions)),
+        format=script.format,
+        sheet=script.sheet,
+        leaves_out_unapproved=script.leave_out_unapproved,
     )
 
 

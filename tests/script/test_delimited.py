@@ -142,7 +142,11 @@ def test_half_a_utf16_file_is_a_config_error(read):
 
 # The csv module of Python 3.11 writes a lone carriage return without quotes.
 anything = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=30)
-spoken = st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=1, max_size=20)
+spoken = st.text(
+    st.characters(codec="ascii", categories=["L", "N", "P"], exclude_characters="{([%*"),
+    min_size=1,
+    max_size=20,
+)
 
 
 @settings(max_examples=60)

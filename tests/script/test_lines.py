@@ -66,7 +66,7 @@ def test_text_is_normalised_and_nothing_more(written, said):
     assert utterance(text=written).text == said
 
 
-@given(st.text(string.ascii_letters + "!?.,;:-_'\"()/&%*éßя語 ", min_size=1))
+@given(st.text(string.ascii_letters + "!?.,;:-_'\")/&éßя語 ", min_size=1))
 def test_printable_text_arrives_but_for_its_spacing(text):
     line = read(text=text)
     if any(character.isalnum() for character in text):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from unitaf.errors import ConfigError
 from unitaf.script.lines import ScriptDefaults
-from unitaf.script.script import FORMATS, open_script
+from unitaf.script.script import SUFFIXES, open_script
 from unitaf.types import NEUTRAL, Utterance
 
 HEADER = ["line_id", "character", "locale", "mood", "text", "seed", "scene"]
@@ -96,21 +96,21 @@ def test_files_that_cannot_be_scripts_are_told_in_one_sentence(tmp_path):
     (tmp_path / "plain").write_text("x")
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "dangling.csv").symlink_to(tmp_path / "nowhere")
-    for suffix in FORMATS:
+    for suffix in SUFFIXES:
         (tmp_path / f"empty{suffix}").touch()
     for name, message in {
         "missing.csv": "there is no script .*missing.csv",
         "dangling.csv": "there is no script",
-        "folder.csv": "folder.csv is a folder",
+        "folder.csv": "folder.csv has no script",
         "a.docx": r"has the suffix '.docx'; it must be one of .csv, .tsv, .jsonl, .parquet",
         "plain": "has the suffix ''; it must be one of",
-        **{f"empty{suffix}": f"empty{suffix} is empty" for suffix in FORMATS},
+        **{f"empty{suffix}": f"empty{suffix} is empty" for suffix in SUFFIXES},
     }.items():
         with pytest.raises(ConfigError, match=message):
             open_script(tmp_path / name, ScriptDefaults())
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_memory_does_not_grow_with_the_script(tmp_path, suffix):
     def peak_bytes(num_lines: int) -> int:
         frame = pd.DataFrame({"id": range(num_lines), "text": "Hello there.", "note": "softly"})

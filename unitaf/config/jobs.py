@@ -135,6 +135,21 @@ class ScriptConfig(Settings):
     speaker: str = Field("", description="Speaker of lines that name none.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of lines that name none.")
     max_characters: int = Field(5000, ge=1, description="Longer lines are rejected.")
+    format: str | None = Field(
+        None, description="csv, tsv, jsonl, parquet, po, ...; empty: by the file's suffix."
+    )
+    sheet: str | None = Field(None, description="Of a workbook; empty: its first.")
+    leave_out_unapproved: bool = Field(
+        False, description="Fuzzy or unapproved translations are not lines of the script."
+    )
+    placeholders: dict[str, str] = Field(
+        default_factory=dict,
+        description="What is said for {name} or %s; lines with others are rejected.",
+    )
+    directions: tuple[Literal["parentheses", "brackets", "asterisks"], ...] = Field(
+        ("parentheses", "brackets", "asterisks"),
+        description="Marks in a text around what is not read aloud.",
+    )
     max_reject_fraction: float = Field(
         0.05,
         ge=0.0,

@@ -7,7 +7,7 @@ without any content, which spreadsheets leave behind, are skipped.
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,9 @@ from unitaf.script.lines import Reject, readable_id
 from unitaf.script.source import Chunk, extra_schema, open_text
 
 
-class _Record(NamedTuple):
+class DelimitedRecord(NamedTuple):
+    """The fields of one record, or why there are none."""
+
     row: int
     """The line of the file where the record begins."""
     fields: list[str]
@@ -53,20 +55,25 @@ class DelimitedSource:
         """Every column, as text; a column without a name is called by its position."""
         return pa.schema([(name, pa.string()) for name in self._names])
 
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """Nothing: columns are known by their names."""
+        return {}
+
     def chunks(self, columns: Columns, size: int) -> Iterator[Chunk]:
         """Read the file from its start, at most `size` records at a time."""
         with open_text(self._path, newline="") as file:
-            records = _records(file, self._delimiter)
+            records = delimited_records(file, self._delimiter)
             next(records)
             while group := list(islice(records, size)):
                 yield self._chunk(group, columns)
 
     def _header(self, delimiter: str) -> list[str]:
         with open_text(self._path, newline="") as file:
-            header = next(_records(file, delimiter), _Record(1, [])).fields
+            header = next(delimited_records(file, delimiter), DelimitedRecord(1, [])).fields
         return [name.strip() or f"column_{number}" for number, name in enumerate(header, start=1)]
 
-    def _chunk(self, group: list[_Record], columns: Columns) -> Chunk:
+    def _chunk(self, group: list[DelimitedRecord], columns: Columns) -> Chunk:
         width = len(self._names)
         good = [record for record in group if len(record.fields) == width]
         values = list(zip(*(record.fields for record in good), strict=True)) or [()] * width
@@ -85,7 +92,7 @@ class DelimitedSource:
             ],
         )
 
-    def _reject(self, record: _Record, id_column: str) -> Reject:
+    def _reject(self, record: DelimitedRecord, id_column: str) -> Reject:
         row, fields, fault = record
         if fault:
             return Reject(row, "", "", fault)
@@ -105,7 +112,8 @@ csv_source = partial(DelimitedSource, delimiters=",;")
 tsv_source = partial(DelimitedSource, delimiters="\t")
 
 
-def _records(file: TextIO, delimiter: str) -> Iterator[_Record]:
+def delimited_records(file: TextIO, delimiter: str) -> Iterator[DelimitedRecord]:
+    """Read the records of an open CSV or TSV file that are not blank."""
     replay: deque[str] = deque()
     record: list[str] = []
 
@@ -123,13 +131,13 @@ def _records(file: TextIO, delimiter: str) -> Iterator[_Record]:
         except csv.Error:
             replay.extendleft(reversed(record[1:]))
             reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-            yield _Record(row, [], _fault(record[0]))
+            yield DelimitedRecord(row, [], _fault(record[0]))
             row += 1
             continue
         if fields is None:
             return
         if any(fields):
-            yield _Record(row, fields)
+            yield DelimitedRecord(row, fields)
         row += len(record)
 
 

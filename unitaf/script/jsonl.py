@@ -7,7 +7,7 @@ is null there.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
@@ -68,6 +68,11 @@ class JsonLinesSource:
     def schema(self) -> pa.Schema:
         """Every key, in the order of first use."""
         return pa.schema([(key, found or pa.string()) for key, found in self._types.items()])
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """Nothing: columns are known by their names."""
+        return {}
 
     def chunks(self, columns: Columns, size: int) -> Iterator[Chunk]:
         """Read the file from its start, at most `size` records at a time."""

@@ -3,7 +3,8 @@
 What is changed: text, ids and speakers are put into Unicode NFC and stripped; in text every run of
 white space (line breaks, tabs, no-break spaces) becomes one space; language tags get their usual
 case. So a line that was only wrapped again, or saved by another program, gives the same take.
-Nothing else is changed: capitals, quotes and invisible joiners reach the engine as written.
+Marks in the text are treated as `markup` says. Nothing else is changed: capitals, quotes and
+invisible joiners reach the engine as written.
 """
 
 import json
@@ -11,12 +12,13 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from unitaf.emotion import parse_emotion
 from unitaf.errors import ConfigError
 from unitaf.script.language import canonical_language
+from unitaf.script.markup import Markup, MarkupRules, Spoken
 from unitaf.types import Emotion, Utterance
 
 MAX_NAME_CHARACTERS = 200
@@ -47,12 +49,19 @@ _parse_emotion = lru_cache(maxsize=4096)(parse_emotion)
 
 @dataclass(frozen=True, slots=True)
 class ScriptDefaults:
-    """What a line has where the script says nothing, and how long a text may be."""
+    """How a script is read: what a line has where it says nothing, and what the job decides."""
 
     language: str = "en"
     seed: int = 0
     speaker: str = ""
     max_characters: int = 5000
+    markup: MarkupRules = field(default_factory=MarkupRules)
+    format: str | None = None
+    """One of `script.FORMATS`; None: by suffix and header."""
+    sheet: str | None = None
+    """Of a workbook; None: its first."""
+    leaves_out_unapproved: bool = False
+    """Whether translations that are fuzzy or not yet approved are not lines of the script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,8 @@ class ScriptLine:
     row: int
     """The 1-based line of a text file where the record begins; the record's number in a table."""
     utterance: Utterance
+    unspoken: str = ""
+    """The stage directions that stood in the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,7 @@ class LineReader:
             raise ConfigError(f"the default language {error}") from error
         self._names = names
         self._defaults = defaults
+        self._markup = Markup(defaults.markup)
 
     def read(self, row: int, values: Sequence[object]) -> ScriptLine | Reject:
         """Read one line.
@@ -103,16 +115,35 @@ class LineReader:
             values: The raw value of each of `columns.ROLES`, None where there is none.
         """
         try:
-            return ScriptLine(row, self._utterance(values))
+            line_id, spoken = _id(values[0]), self._spoken(values[1])
+            said = self._utterance(line_id, spoken.text, values[2:])
+            return ScriptLine(row, said, spoken.unspoken)
         except _FieldError as error:
             column = self._names[error.role]
             return Reject(row, readable_id(values[0]), column, error.reason)
 
-    def _utterance(self, values: Sequence[object]) -> Utterance:
-        line_id, text, speaker, language, emotion, seed = values
+    def has_directions(self, text: object) -> bool:
+        """Say whether a raw text has a stage direction in it."""
+        return isinstance(text, str) and self._markup.has_directions(" ".join(text.split()))
+
+    def _spoken(self, value: object) -> Spoken:
+        written = _written(value)
+        try:
+            spoken = self._markup.read(written)
+        except ValueError as error:
+            raise _FieldError("text", str(error)) from error
+        if spoken.unspoken and _SPOKEN.search(spoken.text) is None:
+            raise _FieldError(
+                "text", f"nothing is spoken besides the direction {spoken.unspoken[:60]}"
+            )
+        _refuse_unspeakable(spoken.text, self._defaults.max_characters)
+        return spoken
+
+    def _utterance(self, line_id: str, text: str, values: Sequence[object]) -> Utterance:
+        speaker, language, emotion, seed = values
         return Utterance(
-            id=_id(line_id),
-            text=_text(text, self._defaults.max_characters),
+            id=line_id,
+            text=text,
             language=_language(language) or self._language,
             speaker=_name("speaker", speaker) or self._defaults.speaker,
             emotion=_emotion(emotion),
@@ -155,10 +186,13 @@ def _name(role: str, value: object) -> str:
     return name
 
 
-def _text(value: object, max_characters: int) -> str:
+def _written(value: object) -> str:
     raw = _string("text", value)
     _refuse_control("text", raw, _CONTROL_IN_TEXT)
-    text = unicodedata.normalize("NFC", " ".join(raw.split()))
+    return unicodedata.normalize("NFC", " ".join(raw.split()))
+
+
+def _refuse_unspeakable(text: str, max_characters: int) -> None:
     if not text:
         raise _FieldError("text", "there is no text")
     if len(text) > max_characters:
@@ -169,7 +203,6 @@ def _text(value: object, max_characters: int) -> str:
         raise _FieldError("text", f"the text {text[:40]!r} has no letter or digit to speak")
     if text in _SPREADSHEET_ERRORS:
         raise _FieldError("text", f"the text is the spreadsheet error {text}; mend the cell")
-    return text
 
 
 def _language(value: object) -> str:

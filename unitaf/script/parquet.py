@@ -4,7 +4,7 @@ A dictionary-encoded column (a categorical of pandas) is carried as its values: 
 strings is no part of the script.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +37,11 @@ class ParquetSource:
     def schema(self) -> pa.Schema:
         """Every column in the file's order."""
         return self._schema
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """Nothing: columns are known by their names."""
+        return {}
 
     def chunks(self, columns: Columns, size: int) -> Iterator[Chunk]:
         """Read the file from its start, at most `size` records at a time."""

@@ -1,29 +1,49 @@
-"""A script file, opened: its lines in batches, whatever the format.
+"""A script, opened: its lines in batches, whatever the format, from one file or a folder.
 
 Memory does not grow with the script, and a line that cannot be used is told and passed over.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 
 from unitaf.errors import ConfigError
-from unitaf.script.columns import ROLES, find_columns
+from unitaf.script.columns import REQUIRED, ROLES, Columns
 from unitaf.script.delimited import csv_source, tsv_source
+from unitaf.script.folder import FolderSource, Part
 from unitaf.script.jsonl import JsonLinesSource
 from unitaf.script.lines import LineReader, Reject, ScriptDefaults, ScriptLine
 from unitaf.script.parquet import ParquetSource
-from unitaf.script.source import Chunk, Source, extra_schema
+from unitaf.script.po import po_source
+from unitaf.script.source import Chunk, Source, columns_of, extra_schema
+from unitaf.script.spreadsheet import xlsx_source
 
-FORMATS: dict[str, Callable[[Path], Source]] = {
-    ".csv": csv_source,
-    ".tsv": tsv_source,
-    ".jsonl": JsonLinesSource,
-    ".parquet": ParquetSource,
+FORMATS: dict[str, Callable[[Path, ScriptDefaults], Source]] = {
+    "csv": lambda path, _: csv_source(path),
+    "tsv": lambda path, _: tsv_source(path),
+    "jsonl": lambda path, _: JsonLinesSource(path),
+    "parquet": lambda path, _: ParquetSource(path),
+    "xlsx": xlsx_source,
+    "po": po_source,
 }
-"""File suffix to the reader of that format."""
+"""The name of a format to its reader."""
+
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".po": "po",
+    ".pot": "po",
+}
+"""File suffix to format."""
+
+UNSPOKEN = "unspoken"
+"""The column that scripts with stage directions in their texts get."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +71,8 @@ class Script:
 
     def __init__(self, source: Source, name: str, defaults: ScriptDefaults) -> None:
         self._source = source
-        self._columns = find_columns(source.schema.names, name)
+        self._columns = columns_of(source, name)
+        self._name = name
         self._reader = LineReader(self._columns.roles, defaults)
 
     @property
@@ -61,8 +82,29 @@ class Script:
 
     @property
     def extra_schema(self) -> pa.Schema:
-        """The columns that unitaf does not read, with their types."""
-        return extra_schema(self._source.schema, self._columns)
+        """The columns that unitaf does not read, with their types.
+
+        Raises:
+            ConfigError: If there are stage directions and a column of the name that they need.
+        """
+        schema = extra_schema(self._source.schema, self._columns)
+        if not self._has_directions:
+            return schema
+        if UNSPOKEN in schema.names:
+            raise ConfigError(
+                f"script {self._name} has stage directions in its texts, which are kept in a "
+                f"column {UNSPOKEN!r}, and a column of that name; rename it"
+            )
+        return schema.append(pa.field(UNSPOKEN, pa.string()))
+
+    @cached_property
+    def _has_directions(self) -> bool:
+        needed = Columns({role: self._columns.roles[role] for role in REQUIRED}, ())
+        return any(
+            self._reader.has_directions(text)
+            for chunk in self._source.chunks(needed, 500)
+            for text in chunk.roles["text"]
+        )
 
     def batches(self, size: int = 4096) -> Iterator[ScriptBatch]:
         """Read the script from its start.
@@ -73,10 +115,11 @@ class Script:
         Raises:
             ConfigError: If the file turns out not to be what its start promised.
         """
+        schema = self.extra_schema
         for chunk in self._source.chunks(self._columns, size):
-            yield self._batch(chunk)
+            yield self._batch(chunk, schema)
 
-    def _batch(self, chunk: Chunk) -> ScriptBatch:
+    def _batch(self, chunk: Chunk, schema: pa.Schema) -> ScriptBatch:
         lines: list[ScriptLine] = []
         rejects = list(chunk.rejects)
         kept: list[int] = []
@@ -95,35 +138,62 @@ class Script:
             if len(kept) == len(chunk.rows)
             else chunk.extras.take(pa.array(kept, pa.int64()))
         )
+        if self._has_directions:
+            unspoken = pa.array([line.unspoken or None for line in lines], pa.string())
+            extras = pa.RecordBatch.from_arrays([*extras.columns, unspoken], schema=schema)
+        if chunk.file:
+            rejects = [replace(r, reason=f"{chunk.file}: {r.reason}") for r in rejects]
         return ScriptBatch(lines, extras, rejects)
 
 
 def open_script(path: str | Path, defaults: ScriptDefaults) -> Script:
-    """Open a script file by its suffix: CSV, TSV, JSON Lines or Parquet.
+    """Open a script: a file, or a folder of them.
+
+    A folder's files are one script, in the order of their names, those of its folders included;
+    files with other suffixes, and those whose names begin with a dot or ``~``, are passed over.
 
     Args:
-        path: A file on this machine.
-        defaults: What a line has where the script says nothing.
+        path: A file or folder on this machine.
+        defaults: How it is read.
 
     Raises:
         ConfigError: If the file is missing, empty, unreadable or of an unknown kind, or if it has
             no id or text column.
     """
     path = Path(path)
-    read = FORMATS.get(path.suffix.lower())
     try:
-        if path.is_dir():
-            raise ConfigError(f"script {path} is a folder, not a file")
-        if not path.exists():
-            raise ConfigError(f"there is no script {path}")
-        if read is None:
-            known = ", ".join(FORMATS)
-            raise ConfigError(
-                f"script {path} has the suffix {path.suffix!r}; it must be one of {known}"
-            )
-        if path.stat().st_size == 0:
-            raise ConfigError(f"script {path} is empty")
-        source = read(path)
+        source = _open_folder(path, defaults) if path.is_dir() else _open_file(path, defaults)
     except OSError as error:
         raise ConfigError(f"script {path} cannot be read: {error.strerror}") from error
     return Script(source, str(path), defaults)
+
+
+def _open_file(path: Path, defaults: ScriptDefaults) -> Source:
+    if not path.exists():
+        raise ConfigError(f"there is no script {path}")
+    name = defaults.format or SUFFIXES.get(path.suffix.lower())
+    if name is None:
+        raise ConfigError(
+            f"script {path} has the suffix {path.suffix!r}; it must be one of "
+            f"{', '.join(SUFFIXES)}, or script.format says what it is"
+        )
+    if name not in FORMATS:
+        raise ConfigError(f"script.format {name!r} must be one of {', '.join(FORMATS)}")
+    if path.stat().st_size == 0:
+        raise ConfigError(f"script {path} is empty")
+    return FORMATS[name](path, defaults)
+
+
+def _open_folder(folder: Path, defaults: ScriptDefaults) -> Source:
+    names = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and path.name[0] not in ".~"
+    )
+    if not names:
+        raise ConfigError(f"the folder {folder} has no script: no file in {', '.join(SUFFIXES)}")
+    parts = []
+    for name in names:
+        source = _open_file(folder / name, defaults)
+        parts.append(Part(name, source, columns_of(source, str(folder / name))))
+    return FolderSource(parts)

@@ -1,12 +1,12 @@
 """What a script format gives: its columns, and its records in chunks.
 
-A new format is a file with a class that is a `Source`, and an entry in `script.FORMATS`. A source
+A new format is a file with a `Source`, and an entry in `script.FORMATS`. A source
 knows its file format and nothing about what a good line is. Its constructor raises `ConfigError`
 for a file that cannot be read; a bad record becomes a `Reject`.
 """
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Protocol, TextIO, runtime_checkable
 import pyarrow as pa
 
 from unitaf.errors import ConfigError
-from unitaf.script.columns import Columns
+from unitaf.script.columns import Columns, find_columns
 from unitaf.script.lines import Reject
 
 
@@ -31,6 +31,8 @@ class Chunk:
     """The columns without a role, one row a record."""
     rejects: list[Reject]
     """The records that could not be read; they are not counted above."""
+    file: str = ""
+    """Which file of a folder the records are from."""
 
 
 @runtime_checkable
@@ -42,9 +44,31 @@ class Source(Protocol):
         """Every column in the file's order, with the type in which it is carried."""
         ...
 
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """Role to column where the format itself decides; empty: found by the columns' names."""
+        ...
+
     def chunks(self, columns: Columns, size: int) -> Iterator[Chunk]:
         """Read the file from its start, at most `size` records at a time."""
         ...
+
+
+def columns_of(source: Source, script: str) -> Columns:
+    """Give every column of a source its role.
+
+    Args:
+        source: The script.
+        script: Its name, for messages.
+
+    Raises:
+        ConfigError: As `find_columns`.
+    """
+    names = source.schema.names
+    if not source.roles:
+        return find_columns(names, script)
+    taken = set(source.roles.values())
+    return Columns(dict(source.roles), tuple(name for name in names if name not in taken))
 
 
 def extra_schema(schema: pa.Schema, columns: Columns) -> pa.Schema:

@@ -1,0 +1,45 @@
+import pandas as pd
+import pytest
+
+from unitaf.errors import ConfigError
+from unitaf.script.lines import ScriptDefaults
+from unitaf.script.script import open_script
+
+
+def test_files_of_any_kind_are_one_script_in_the_order_of_their_names(tmp_path):
+    (tmp_path / "2").mkdir()
+    (tmp_path / "b.csv").write_text("Key,Dialogue,note\nb_1,Hi.,x\nb_2,?,y\n")
+    pd.DataFrame({"id": ["a"], "text": ["(softly) Hi."], "note": [3]}).to_parquet(
+        tmp_path / "2" / "a.parquet"
+    )
+    (tmp_path / "c.jsonl").write_text('{"id": "c", "text": "Ho.", "speaker": "Cy"}\n')
+    (tmp_path / "readme.txt").write_text("x")
+    (tmp_path / ".hidden.csv").write_text("x")
+    script = open_script(tmp_path, ScriptDefaults())
+    for _ in range(2):
+        batches = list(script.batches())
+        lines = [x for batch in batches for x in batch.lines]
+        assert [(x.utterance.id, x.utterance.speaker, x.row) for x in lines] == [
+            ("a", "", 1), ("b_1", "", 2), ("c", "Cy", 1),
+        ]  # fmt: skip
+        assert [row for batch in batches for row in batch.extras.to_pylist()] == [
+            {"note": "3", "script_file": "2/a.parquet", "unspoken": "(softly)"},
+            {"note": "x", "script_file": "b.csv", "unspoken": None},
+            {"note": None, "script_file": "c.jsonl", "unspoken": None},
+        ]
+        (reject,) = [x for batch in batches for x in batch.rejects]
+        assert (reject.row, reject.line_id) == (3, "b_2")
+        assert reject.reason.startswith("b.csv: the text '?' has no letter")
+
+
+def test_a_bad_file_of_a_folder_is_named(tmp_path):
+    (tmp_path / "b.csv").write_text("Key,Song\nb_1,Hi.\n")
+    with pytest.raises(ConfigError, match=r"b\.csv has no column text"):
+        open_script(tmp_path, ScriptDefaults())
+
+
+def test_a_column_that_the_directions_need_is_not_overwritten(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,text,unspoken\na,(sighs) Hi.,x\n")
+    with pytest.raises(ConfigError, match="a column 'unspoken'"):
+        list(open_script(path, ScriptDefaults()).batches())

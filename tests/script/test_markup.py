@@ -1,0 +1,92 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unitaf.script.lines import LineReader, Reject, ScriptDefaults, ScriptLine
+from unitaf.script.markup import Markup, MarkupRules, Spoken
+
+MARKUP = Markup(MarkupRules({"name": "Ada", "%s": "Bob", "{0}": "three"}))
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "unspoken"),
+    [
+        ("I <3 you, 5 < 6.", "I <3 you, 5 < 6.", ""),
+        ("Say <b>it</b> <color=red>now</color>!", "Say it now!", ""),
+        ("One<br/>two", "One two", ""),
+        ("[em1]Never[/em1] that, **not** that.", "Never that, not that.", ""),
+        ("(whispers) Come here.", "Come here.", "(whispers)"),
+        ("Well (sighs), fine *laughs*", "Well, fine", "(sighs) *laughs*"),
+        ("Quoi (rire) ?", "Quoi ?", "(rire)"),
+        ("Your file(s).", "Your file(s).", ""),
+        ("[door [loud] slams] Who?", "Who?", "[loud] [door slams]"),
+        ("（小声）你好。", "你好。", "（小声）"),
+        ("Hi {name}, ${name} and {{name}}!", "Hi Ada, Ada and Ada!", ""),
+        ("Hi %s, %(name)s, [var=name].", "Hi Bob, Ada, Ada.", ""),
+        ("{0} of {0}, 100 %% and 50% more", "three of three, 100 % and 50% more", ""),
+        ("(waves at {nobody}) Hi.", "Hi.", "(waves at {nobody})"),
+        ("3 * 4 * 5", "3 * 4 * 5", ""),
+    ],
+)
+def test_the_rule(written, text, unspoken):
+    assert MARKUP.read(written) == Spoken(text, unspoken)
+    assert MARKUP.has_directions(written) is bool(unspoken)
+
+
+@pytest.mark.parametrize(
+    "placeholder",
+    ["{player}", "{1:N2}", "{n, plural, one {a} other {b}}", "%d", "%2$s", "[lua(x)]"],
+)
+def test_a_placeholder_without_a_spoken_form_is_named(placeholder):
+    with pytest.raises(ValueError, match="has no spoken form") as caught:
+        MARKUP.read(f"I have {placeholder}.")
+    assert placeholder in str(caught.value)
+
+
+def test_only_the_chosen_marks_are_directions():
+    read = Markup(MarkupRules(directions=frozenset({"brackets"}))).read
+    assert read("[laughs] It was (nearly) free.") == Spoken("It was (nearly) free.", "[laughs]")
+    assert Markup(MarkupRules(directions=frozenset())).read("(so)") == Spoken("(so)", "")
+
+
+def test_an_unknown_mark_is_refused():
+    with pytest.raises(ValueError, match="quotes"):
+        Markup(MarkupRules(directions=frozenset({"quotes"})))
+
+
+def test_a_line_knows_what_is_not_spoken_and_a_reject_names_the_placeholder():
+    reader = LineReader(dict.fromkeys(["text"], "Dialogue"), ScriptDefaults())
+    line = reader.read(1, ["a", "(softly) Go\non.", None, None, None, None])
+    assert isinstance(line, ScriptLine)
+    assert (line.utterance.text, line.unspoken) == ("Go on.", "(softly)")
+    reject = reader.read(2, ["a", "Hi {you}.", None, None, None, None])
+    assert isinstance(reject, Reject)
+    assert (reject.column, "{you}" in reject.reason) == ("Dialogue", True)
+    only = reader.read(3, ["a", "*laughs*", None, None, None, None])
+    assert isinstance(only, Reject)
+    assert only.reason == "nothing is spoken besides the direction *laughs*"
+
+
+@given(st.text("ab ,.()[]*<>{}%s$/=!", max_size=30))
+def test_what_is_spoken_has_no_directions_or_tags_left(text):
+    try:
+        spoken = MARKUP.read(" ".join(text.split()))
+    except ValueError:
+        return
+    assert not MARKUP.has_directions(spoken.text.replace("%", ""))
+
+
+@given(st.text(st.characters(exclude_characters="<{([*%（【［"), max_size=40))
+def test_a_text_without_marks_is_not_changed(text):
+    assert MARKUP.read(text) == Spoken(text, "")
+
+
+@given(
+    st.lists(st.text("abc", min_size=1, max_size=4), min_size=1, max_size=5),
+    st.sampled_from(["(x)", "[x]", "*x*", "<i>"]),
+    st.data(),
+)
+def test_the_spoken_text_does_not_depend_on_directions(words, mark, data):
+    place = data.draw(st.integers(0, len(words)))
+    marked = " ".join([*words[:place], mark, *words[place:]])
+    assert MARKUP.read(marked).text == " ".join(words)

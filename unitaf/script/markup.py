@@ -1,0 +1,138 @@
+"""What of a line's text is spoken: markup, placeholders and stage directions.
+
+The rule, in this order:
+
+1. Tags are dropped and what they enclose is kept: ``<b>``, ``</color>``, ``<#ff0000>``, and in
+   brackets ``[b]``, ``[i]``, ``[u]``, ``[em1]`` to ``[em4]``, ``[color=red]``, ``[size=2]`` with
+   their ends. A tag begins with ``<`` and a letter, ``#`` or ``/`` right after it; ``<br>`` and
+   ``<p>`` become a space. ``**so**`` loses its asterisks.
+2. Stage directions are not spoken: text in parentheses, in brackets, or between two asterisks.
+   Parentheses that go on a word are spoken: ``file(s)``. What is left out is kept beside the text.
+3. Placeholders are spoken as the mapping says, or the line cannot be made: ``{name}``, ``{0:N2}``,
+   ``${name}``, ``{{name}}``, ``%s``, ``%1$d``, ``%(name)s``, ``[var=name]``, ``[lua(...)]``. The
+   mapping has either the whole mark or the name in it. ``%%`` is a per cent sign.
+
+A text without such marks stays as it is, to the character.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_MARKS = re.compile(r"[<{(\[*%（【［]")
+_BREAK = re.compile(r"<(?:br|p|/p)\s*/?>", re.IGNORECASE)
+_TAG = re.compile(
+    r"</?[^\W\d_][^<>]*>|</?#[^<>]*>|</>"
+    r"|\[/?(?:b|i|u|em[1-4]|color|size)(?:=[^\[\]]*)?\]",
+    re.IGNORECASE,
+)
+_BOLD = re.compile(r"\*\*([^*]+)\*\*")
+_PLACEHOLDER = re.compile(
+    r"(?P<brace>\$?\{(?:[^{}]|\{[^{}]*\})*\})"
+    r"|(?P<python>%\([^()]*\)[-+0#]*\d*(?:\.\d+)?[a-z])"
+    r"|(?P<printf>%(?:\d+\$)?[-+0#]*\d*(?:\.\d+)?(?:hh|h|ll|l|z)?[sdiufxXceEgG@])(?![^\W\d_])"
+    r"|(?P<bracket>\[(?:var=[^\[\]]*|lua\((?:[^\[\]])*\))\])"
+    r"|(?P<percent>%%)"
+)
+_DIRECTIONS = {
+    "parentheses": r"(?<![\w%])\([^()]*\)|（[^（）]*）",
+    "brackets": r"\[(?!var=|lua\()[^\[\]]*\]|【[^【】]*】|［[^［］]*］",
+    "asterisks": r"\*(?=\S)[^*]*?(?<=\S)\*",
+}
+
+DIRECTION_MARKS = tuple(_DIRECTIONS)
+"""What can mark a stage direction inside a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkupRules:
+    """What is done with marks in a text."""
+
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    """A placeholder, or the name in it, to what is spoken."""
+    directions: frozenset[str] = frozenset(DIRECTION_MARKS)
+    """Which of `DIRECTION_MARKS` mark what is not spoken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A text taken apart."""
+
+    text: str
+    """What is spoken."""
+    unspoken: str
+    """The stage directions with their marks, joined by spaces; empty if there are none."""
+
+
+class Markup:
+    """Takes texts apart.
+
+    Args:
+        rules: What is done with marks.
+
+    Raises:
+        ValueError: If a direction mark is unknown.
+    """
+
+    def __init__(self, rules: MarkupRules) -> None:
+        unknown = rules.directions - set(DIRECTION_MARKS)
+        if unknown:
+            raise ValueError(f"directions {sorted(unknown)} must be of {list(DIRECTION_MARKS)}")
+        marks = "|".join(_DIRECTIONS[name] for name in DIRECTION_MARKS if name in rules.directions)
+        self._direction = re.compile(rf"(?P<before>\s*)(?P<mark>{marks})") if marks else None
+        self._placeholders = rules.placeholders
+
+    def has_directions(self, text: str) -> bool:
+        """Say whether a part of a text would not be spoken for being a stage direction."""
+        return _MARKS.search(text) is not None and bool(self._without_directions(text).unspoken)
+
+    def read(self, text: str) -> Spoken:
+        """Take a text apart.
+
+        Args:
+            text: Without line breaks.
+
+        Raises:
+            ValueError: If a placeholder has no spoken form.
+        """
+        if _MARKS.search(text) is None:
+            return Spoken(text, "")
+        kept = self._without_directions(text)
+        spoken = _PLACEHOLDER.sub(self._value, kept.text)
+        return Spoken(" ".join(spoken.split()), kept.unspoken)
+
+    def _without_directions(self, text: str) -> Spoken:
+        found: list[str] = []
+        before = None
+        while text != before:
+            before = text
+            text = _BOLD.sub(r"\1", _TAG.sub("", _BREAK.sub(" ", text)))
+            if self._direction is not None:
+                text = self._direction.sub(lambda match: _gap(match, found), text)
+        return Spoken(text, " ".join(" ".join(found).split()))
+
+    def _value(self, match: re.Match[str]) -> str:
+        whole = match[0]
+        if match["percent"]:
+            return "%"
+        name = _name(whole)
+        value = self._placeholders.get(whole, self._placeholders.get(name))
+        if value is None:
+            raise ValueError(
+                f"the placeholder {whole[:60]} has no spoken form; give it in script.placeholders"
+            )
+        return value
+
+
+def _gap(match: re.Match[str], found: list[str]) -> str:
+    """Note a direction, and return the space that is left where it stood."""
+    found.append(match["mark"])
+    after = match.string[match.end() :].lstrip()
+    return " " if after and after[0] not in ",.;:!?…，。！？、" else ""
+
+
+def _name(placeholder: str) -> str:
+    inner = placeholder.lstrip("$").strip("{}[]")
+    for start in ("var=", "%("):
+        inner = inner.removeprefix(start)
+    return re.split(r"[,:)]", inner, maxsplit=1)[0].strip()

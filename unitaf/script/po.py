@@ -1,0 +1,114 @@
+"""PO and POT: GNU gettext's message files.
+
+The line's id is ``msgctxt``, or ``msgid`` where there is none; its text is ``msgstr``, in a
+template (``.pot``) ``msgid``. The language is the header's. Speaker, direction and length limit are
+read from the extracted comments (``#.``) and the translator's (``#``) as `notes` says. Entries that
+are not translated or are obsolete are not lines of the script; fuzzy ones if the job leaves them
+out. The whole file is held in memory while it is read.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import polib
+
+from unitaf.errors import ConfigError
+from unitaf.script.language import canonical_language
+from unitaf.script.lines import Reject, ScriptDefaults
+from unitaf.script.notes import NOTE_COLUMNS, read_notes
+from unitaf.script.records import Record, RecordSource
+
+_NAMES = ("line_id", "text", "language", *NOTE_COLUMNS, "state", "source_text", "reference")
+_CHARSET = re.compile(rb"charset=([^\s\"\\]+)")
+_LANGUAGE = re.compile(r"^\"Language:\s*([^\\\"]*)", re.MULTILINE)
+_UNFILLED = "CHARSET"
+
+
+def po_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
+    """Open a PO or POT file.
+
+    Raises:
+        ConfigError: If it is not gettext's syntax, or the header's charset or language is unknown.
+    """
+    encoding = _encoding(path)
+    text = _decode(path, encoding)
+    language = _language(path, text)
+    try:
+        polib.pofile(text)
+    except OSError as error:
+        place = re.search(r"\(line (\d+)\)", str(error))
+        where = f"line {place[1]}" if place else "its syntax"
+        raise ConfigError(
+            f"script {path} is not a PO file that can be read: see {where}"
+        ) from error
+    records = partial(_records, path, encoding, language, defaults.leaves_out_unapproved)
+    return RecordSource(_NAMES, {}, records)
+
+
+def _records(
+    path: Path, encoding: str, language: str, leaves_out_fuzzy: bool
+) -> Iterator[Record | Reject]:
+    is_template = path.suffix.lower() == ".pot"
+    for entry in polib.pofile(_decode(path, encoding)):
+        if entry.obsolete or (leaves_out_fuzzy and entry.fuzzy):
+            continue
+        row, line_id = entry.linenum or 0, entry.msgctxt or entry.msgid
+        if entry.msgid_plural:
+            reason = "the entry has plural forms; give each form an entry of its own"
+            yield Reject(row, line_id[:200], "msgid_plural", reason)
+            continue
+        text = entry.msgid if is_template else entry.msgstr
+        if not text:
+            continue
+        notes = read_notes([("", entry.comment), ("", entry.tcomment)])
+        yield Record(
+            row,
+            (
+                line_id, text, language or None, *(notes.get(name) for name in NOTE_COLUMNS),
+                "fuzzy" if entry.fuzzy else None, None if is_template else entry.msgid,
+                " ".join(":".join(filter(None, place)) for place in entry.occurrences) or None,
+            ),
+        )  # fmt: skip
+
+
+def _encoding(path: Path) -> str:
+    data = path.read_bytes()
+    found = _CHARSET.search(data)
+    charset = found[1].decode("ascii", "replace") if found else _UNFILLED
+    if found is None or charset == _UNFILLED or charset.lower().replace("-", "") == "utf8":
+        return "utf-8-sig"
+    try:
+        return codecs.lookup(charset).name
+    except LookupError as error:
+        line = data.count(b"\n", 0, found.start()) + 1
+        raise ConfigError(
+            f"script {path}, line {line}: the header's charset {charset!r} is not known; "
+            "save the file as UTF-8"
+        ) from error
+
+
+def _decode(path: Path, encoding: str) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode(encoding).replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"script {path}, line {line}: the file is not {encoding.removesuffix('-sig')}; "
+            "save it as UTF-8 and say so in its header"
+        ) from error
+
+
+def _language(path: Path, text: str) -> str:
+    found = _LANGUAGE.search(text)
+    tag = found[1].strip() if found else ""
+    if found is None or not tag:
+        return ""
+    try:
+        return canonical_language(tag.split("@")[0].split(".")[0])
+    except ValueError as error:
+        line = text.count("\n", 0, found.start()) + 1
+        raise ConfigError(f"script {path}, line {line}: the header's Language {error}") from error
