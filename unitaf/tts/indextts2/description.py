@@ -42,6 +42,9 @@ class EmotionReader:
         device: Where the model runs.
         batch_size: Descriptions read at once.
 
+    Attributes:
+        num_read: How many descriptions have been read.
+
     Raises:
         ConfigError: If the model cannot be loaded.
     """
@@ -52,7 +55,9 @@ class EmotionReader:
 
         place = folder / FOLDER
         try:
-            self._tokeniser: Any = AutoTokenizer.from_pretrained(place, padding_side="left")
+            self._tokeniser: Any = AutoTokenizer.from_pretrained(
+                place, local_files_only=True, padding_side="left"
+            )
             self._model: Any = AutoModelForCausalLM.from_pretrained(
                 place, local_files_only=True, use_safetensors=True, dtype=torch.float32
             )
@@ -60,9 +65,11 @@ class EmotionReader:
             raise ConfigError(f"{place} holds no language model: {error}") from error
         self._model.train(False).to(device)
         self._device, self._batch_size = device, batch_size
+        self.num_read = 0
 
     def read(self, descriptions: Sequence[str]) -> list[Emotion | None]:
         """Return the emotion of each description, or None where the answer is none."""
+        self.num_read += len(descriptions)
         emotions: list[Emotion | None] = []
         for start in range(0, len(descriptions), self._batch_size):
             batch = descriptions[start : start + self._batch_size]
