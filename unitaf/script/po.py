@@ -4,13 +4,12 @@ The line's id is ``msgctxt``, or ``msgid`` where there is none; its text is ``ms
 template (``.pot``) ``msgid``. The language is the header's. Speaker, direction and length limit are
 read from the extracted comments (``#.``) and the translator's (``#``) as `notes` says. Entries that
 are not translated or are obsolete are not lines of the script; fuzzy ones if the job leaves them
-out. The whole file is held in memory while it is read.
+out. The whole file is held in memory.
 """
 
 import codecs
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import polib
@@ -33,26 +32,25 @@ def po_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
     Raises:
         ConfigError: If it is not gettext's syntax, or the header's charset or language is unknown.
     """
-    encoding = _encoding(path)
-    text = _decode(path, encoding)
+    text = _decode(path, _encoding(path))
     language = _language(path, text)
     try:
-        polib.pofile(text)
+        entries = polib.pofile(text)
     except OSError as error:
         place = re.search(r"\(line (\d+)\)", str(error))
         where = f"line {place[1]}" if place else "its syntax"
         raise ConfigError(
             f"script {path} is not a PO file that can be read: see {where}"
         ) from error
-    records = partial(_records, path, encoding, language, defaults.leaves_out_unapproved)
-    return RecordSource(_NAMES, {}, records)
+    is_template = path.suffix.lower() == ".pot"
+    records = list(_records(entries, language, is_template, defaults.leaves_out_unapproved))
+    return RecordSource(_NAMES, {}, lambda: iter(records))
 
 
 def _records(
-    path: Path, encoding: str, language: str, leaves_out_fuzzy: bool
+    entries: polib.POFile, language: str, is_template: bool, leaves_out_fuzzy: bool
 ) -> Iterator[Record | Reject]:
-    is_template = path.suffix.lower() == ".pot"
-    for entry in polib.pofile(_decode(path, encoding)):
+    for entry in entries:
         if entry.obsolete or (leaves_out_fuzzy and entry.fuzzy):
             continue
         row, line_id = entry.linenum or 0, entry.msgctxt or entry.msgid

@@ -14,12 +14,19 @@ from unitaf.errors import ConfigError
 from unitaf.script.columns import REQUIRED, ROLES, Columns
 from unitaf.script.delimited import csv_source, tsv_source
 from unitaf.script.folder import FolderSource, Part
+from unitaf.script.game_tables import (
+    game_table,
+    pixel_crushers_source,
+    unity_source,
+    unreal_source,
+)
 from unitaf.script.jsonl import JsonLinesSource
 from unitaf.script.lines import LineReader, Reject, ScriptDefaults, ScriptLine
 from unitaf.script.parquet import ParquetSource
 from unitaf.script.po import po_source
 from unitaf.script.source import Chunk, Source, columns_of, extra_schema
 from unitaf.script.spreadsheet import xlsx_source
+from unitaf.script.xliff import xliff_source
 
 FORMATS: dict[str, Callable[[Path, ScriptDefaults], Source]] = {
     "csv": lambda path, _: csv_source(path),
@@ -28,6 +35,10 @@ FORMATS: dict[str, Callable[[Path, ScriptDefaults], Source]] = {
     "parquet": lambda path, _: ParquetSource(path),
     "xlsx": xlsx_source,
     "po": po_source,
+    "xliff": xliff_source,
+    "unreal": unreal_source,
+    "unity": unity_source,
+    "pixel_crushers": pixel_crushers_source,
 }
 """The name of a format to its reader."""
 
@@ -39,8 +50,10 @@ SUFFIXES = {
     ".xlsx": "xlsx",
     ".po": "po",
     ".pot": "po",
+    ".xlf": "xliff",
+    ".xliff": "xliff",
 }
-"""File suffix to format."""
+"""File suffix to format; a CSV file's header may show that it is a game engine's table."""
 
 UNSPOKEN = "unspoken"
 """The column that scripts with stage directions in their texts get."""
@@ -181,6 +194,8 @@ def _open_file(path: Path, defaults: ScriptDefaults) -> Source:
         raise ConfigError(f"script.format {name!r} must be one of {', '.join(FORMATS)}")
     if path.stat().st_size == 0:
         raise ConfigError(f"script {path} is empty")
+    if name == "csv" and defaults.format is None:
+        name = game_table(path)
     return FORMATS[name](path, defaults)
 
 

@@ -1,0 +1,63 @@
+import pytest
+from translate.storage import xliff as toolkit
+
+from unitaf.errors import ConfigError
+from unitaf.script.lines import ScriptDefaults
+from unitaf.script.script import open_script
+
+TWO = """<?xml version="1.0"?>
+<xliff xmlns="urn:oasis:names:tc:xliff:document:2.0" version="2.0" srcLang="en" trgLang="fr">
+ <file id="f"><unit id="a_1"><notes><note category="character">Ann</note>
+   <note category="direction">softly</note></notes>
+  <originalData><data id="d">%s</data></originalData>
+  <segment state="final"><source>Hi <ph id="1" dataRef="d"/>.</source>
+   <target>Salut <ph id="1" dataRef="d"/>.</target></segment></unit>
+  <unit id="a_2"><segment state="translated"><source>Go</source><target>Va</target></segment></unit>
+  <unit id="a_3"><segment><source>Wait</source></segment></unit></file></xliff>"""
+
+
+def said(path, **settings):
+    (batch,) = open_script(path, ScriptDefaults(**settings)).batches()
+    found = [x.utterance for x in batch.lines]
+    return [(u.id, u.text, u.language, u.speaker) for u in found], batch
+
+
+def test_version_2_gives_targets_notes_and_states(tmp_path):
+    path = tmp_path / "a.xlf"
+    path.write_text(TWO.replace("%s", "Bo"))
+    lines, batch = said(path)
+    assert lines == [("a_1", "Salut Bo.", "fr", "Ann"), ("a_2", "Va", "fr", "")]
+    assert batch.extras["direction"].to_pylist() == ["softly", None]
+    lines, batch = said(path, leaves_out_unapproved=True)
+    assert [line[0] for line in lines] == ["a_1"]
+    assert batch.rejects == []
+
+
+def test_version_1_by_another_tool(tmp_path):
+    store = toolkit.xlifffile(sourcelanguage="en", targetlanguage="pt-BR")
+    for name, target in (("a_1", "Olá"), ("a_2", "Vá")):
+        unit = store.addsourceunit("source " + name)
+        unit.setid(name)
+        unit.target = target
+        unit.addnote("Speaker: Ann")
+    store.units[0].markapproved()
+    path = tmp_path / "a.xliff"
+    path.write_bytes(bytes(store))
+    lines, _ = said(path)
+    assert lines == [("a_1", "Olá", "pt-BR", "Ann"), ("a_2", "Vá", "pt-BR", "Ann")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TWO.replace("</segment></unit>", "</unit>", 1), "line 7: broken XML"),
+        (TWO.replace('trgLang="fr"', 'trgLang="French"'), "line 2: .*'French' is not a language"),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><xliff>&a;</xliff>', "DOCTYPE is not allowed"),
+        ("<html/>", "line 1: the file is html, not xliff"),
+    ],
+)
+def test_a_bad_file_is_told_with_its_line(tmp_path, text, message):
+    path = tmp_path / "a.xlf"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        open_script(path, ScriptDefaults())
