@@ -35,9 +35,11 @@ from unitaf.tts.indextts2.decoding import (
     make_search,
 )
 from unitaf.tts.indextts2.graphs import GraphedStep, PlainStep, StepMaker
+from unitaf.tts.indextts2.maker import sound_limits
 from unitaf.tts.indextts2.networks import Networks, in_type_of
 from unitaf.tts.indextts2.prompt import generation_prompts, join_conditions
 from unitaf.tts.indextts2.random import SeededNoise, normal_noise
+from unitaf.tts.indextts2.s2mel import target_frames
 from unitaf.tts.indextts2.search import Rules
 from unitaf.tts.indextts2.synthesis import (
     FlowSettings,
@@ -55,7 +57,6 @@ STAGES = (*FACE_STAGES, "noise", "mel", "vocoder")
 
 _CODE_RATE, _SAMPLE_RATE = 50, 22050
 _CODES_A_TEXT_ID, _FEWEST_TEXT_IDS = 11, 5
-_MOST_VOCODER_FRAMES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +115,13 @@ class Speaker:
     def say(self, lines: list[Line]) -> list[int]:
         """Make one batch and return how many samples each line has."""
         spoken = self._speak(lines)
-        voices = [self._voice] * len(lines)
-        with self._timed("mel"):
-            contents = make_content(self._networks, spoken)
-        with self._timed("noise"):
-            noises = [self._noise(*pair) for pair in zip(lines, contents, strict=True)]
-        with self._timed("mel"):
-            mels = make_mels(self._networks, voices, contents, noises, self._way.flow)
+        flow, vocoder = sound_limits(self._networks.device, len(lines))
+        pairs = list(zip(lines, spoken, strict=True))
+        frames = [target_frames(len(each.codes)) for each in spoken]
+        prompted = [count + len(self._voice.content) for count in frames]
+        mels = map_batches(self._mels, pairs, prompted, flow)
         with self._timed("vocoder"):
-            frames = [mel.shape[1] for mel in mels]
-            limits = BatchLimits(len(lines), _MOST_VOCODER_FRAMES)
-            waveforms = map_batches(self._waveforms, mels, frames, limits)
+            waveforms = map_batches(self._waveforms, mels, frames, vocoder)
         text_ids, codes = [len(line.text_ids) for line in lines], [len(s.codes) for s in spoken]
         self.loads.append(Load(np.array(text_ids), np.array(codes), len(self._voice.content)))
         return [len(waveform) for waveform in waveforms]
@@ -152,6 +149,15 @@ class Speaker:
             Spoken(line, state[: len(line)], feature[: len(line)], is_stopped=False)
             for line, state, feature in zip(codes, states, features, strict=True)
         ]
+
+    def _mels(self, pairs: list[tuple[Line, Spoken]]) -> list[Tensor]:
+        voices = [self._voice] * len(pairs)
+        with self._timed("mel"):
+            contents = make_content(self._networks, [spoken for _, spoken in pairs])
+        with self._timed("noise"):
+            noises = [self._noise(line, c) for (line, _), c in zip(pairs, contents, strict=True)]
+        with self._timed("mel"):
+            return make_mels(self._networks, voices, contents, noises, self._way.flow)
 
     def _noise(self, line: Line, content: Tensor) -> Tensor:
         frames = len(self._voice.content) + len(content)

@@ -46,6 +46,18 @@ class SpeechSettings:
     """False: silence as long as the sound would be; the face is the same."""
 
 
+def sound_limits(device: torch.device, batch_size: int) -> tuple[BatchLimits, BatchLimits]:
+    """Return how large batches of the flow and of the vocoder may be.
+
+    A core is as busy with one segment as with many, and every padded frame costs.
+    """
+    rows = 1 if device.type == "cpu" else batch_size
+    return (
+        BatchLimits(rows, _MOST_FLOW_FRAMES, _MOST_PADDING),
+        BatchLimits(rows, _MOST_VOCODER_FRAMES, _MOST_PADDING),
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
     """A segment with its randomness."""
@@ -84,11 +96,8 @@ class Maker:
             count + len(piece.segment.voice.content)
             for count, piece in zip(frames, pieces, strict=True)
         ]
-        # A core is as busy with one segment as with many, and every padded frame costs.
-        rows = 1 if self.networks.device.type == "cpu" else self.batch_size
-        flow = BatchLimits(rows, _MOST_FLOW_FRAMES, _MOST_PADDING)
+        flow, vocoder = sound_limits(self.networks.device, self.batch_size)
         mels = map_batches(self._mels, pairs, prompted, flow)
-        vocoder = BatchLimits(rows, _MOST_VOCODER_FRAMES, _MOST_PADDING)
         return map_batches(self._waveforms, mels, frames, vocoder)
 
     def _speak(self, batch: list[Piece]) -> list[Spoken]:
