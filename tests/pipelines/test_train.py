@@ -21,7 +21,7 @@ from tests.pipelines.tiny_training import (
 )
 from unitaf.build import build_face
 from unitaf.checkpoint.describe import describe_checkpoint
-from unitaf.checkpoint.face_model import load_face_model
+from unitaf.checkpoint.face_model import build_face_model, load_face_model, write_face_model
 from unitaf.config import FaceModelConfig, TrainConfig
 from unitaf.errors import BackendError, ConfigError
 from unitaf.pipelines.train import fit_on_ray, train
@@ -177,3 +177,25 @@ def test_a_training_lives_on_a_server(s3_store_uri: str, ray_cluster: str) -> No
     assert load_face_model(report.checkpoint).description.has_expression
     names = [info.name for info in open_storage(f"{s3_store_uri}/out").list("state/")]
     assert any(name.endswith("training.pt") for name in names)
+
+
+def test_a_stage_begins_from_a_folder_beside_the_user(
+    tmp_path: Path, ray_cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_corpus(str(tmp_path / "corpus"), clips=12)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    weights = build_face_model(DESCRIBED).state_dict()
+    write_face_model(open_storage("."), "first", DESCRIBED, weights)
+    stage = STAGES[1].model_copy(update={"steps": 2, "init_from": "first"})
+    config = job("out", "corpus", stages=(stage,))
+    one = config.workers.model_copy(update={"num_workers": 1})
+    report = train(config.model_copy(update={"workers": one}))
+    trained = load_face_model(report.checkpoint).model.state_dict()
+    for name, value in weights.items():
+        if name.startswith("decoder.blocks"):
+            assert torch.equal(trained[name], value)
+
+    gone = stage.model_copy(update={"init_from": "gone"})
+    with pytest.raises(ConfigError, match="gone is not a checkpoint"):
+        train(job("other", "corpus", stages=(STAGES[0], gone)))

@@ -47,6 +47,7 @@ from unitaf.pipelines.cluster import ray_running
 from unitaf.pipelines.training_clips import TrainingClips
 from unitaf.pipelines.training_loop import Point, Training, lone_worker
 from unitaf.pipelines.training_progress import OnTrainProgress, TrainProgress, TrainReport
+from unitaf.pipelines.training_stages import begin_stage
 from unitaf.pipelines.training_step import MOUTH_LOSSES, FaceMeasure
 from unitaf.pipelines.training_worker import (
     CHECKPOINTS,
@@ -85,10 +86,11 @@ def train(config: TrainConfig, on_progress: OnTrainProgress | None = None) -> Tr
     clips = TrainingClips.open(config)
     measure, interval = _measure(config, clips, out)
     described = _describe(config, clips, interval)
+    _check_starts(config, described)
     prepared = time.perf_counter()
     with ray_running():
         board = ray.remote(num_cpus=0)(Board).remote()
-        assignment = Assignment(config, described, measure, clips, out, board)
+        assignment = Assignment(_found_anywhere(config), described, measure, clips, out, board)
         with _Listener(config, out, board, on_progress) as listener:
             fit_on_ray(assignment)
             progress, points = listener.last()
@@ -154,6 +156,22 @@ def _keep_job(config: TrainConfig, out: Storage) -> None:
     free = {name: getattr(config, name) for name in _FREE}
     if kept.model_copy(update=free) != config:
         raise ConfigError(f"{out.uri} holds another training: give a new folder, or its own job")
+
+
+def _check_starts(config: TrainConfig, described: FaceModelDescription) -> None:
+    """See now, not in hours, that what a stage begins from fits."""
+    for index, stage in enumerate(config.stages):
+        if stage.init_from is not None:
+            begin_stage(described, config.stages, index, None, is_resumed=False)
+
+
+def _found_anywhere(config: TrainConfig) -> TrainConfig:
+    """Return the job with whole paths: Ray's workers run in folders of their own."""
+    stages = tuple(
+        stage.model_copy(update={"init_from": stage.init_from and _for_ray(stage.init_from)})
+        for stage in config.stages
+    )
+    return config.model_copy(update={"stages": stages})
 
 
 def _measure(
@@ -312,7 +330,7 @@ def _root_cause(error: BaseException) -> str:
 
 
 def _for_ray(uri: str) -> str:
-    """Return a storage's address as Ray wants it: a whole path, or s3://."""
+    """Return a place as Ray and its workers find it: a whole path, or s3://."""
     return uri if uri.startswith("s3://") else str(Path(uri.removeprefix("file://")).absolute())
 
 
