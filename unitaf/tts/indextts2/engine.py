@@ -29,7 +29,7 @@ from unitaf.tts.indextts2.maker import Maker, Piece, SpeechSettings
 from unitaf.tts.indextts2.networks import Networks
 from unitaf.tts.indextts2.planning import LANGUAGES, TextReader
 from unitaf.tts.indextts2.random import segment_seed
-from unitaf.tts.indextts2.recording import Recording, hear, recording_features
+from unitaf.tts.indextts2.recording import Heard, Recording, hear, recording_features
 from unitaf.tts.indextts2.references import VoiceSource, read_clip
 from unitaf.tts.indextts2.sizes import SPEECH_FEATURE_DIM
 from unitaf.tts.indextts2.synthesis import Segment, Spoken
@@ -158,6 +158,11 @@ class IndexTts2:
             reader = EmotionReader(self._folder, networks.device, self.batch_size)
         return Cast(networks, self._digests, reader)
 
+    @property
+    def networks(self) -> Networks:
+        """All networks; loads them."""
+        return self._maker.networks
+
     def load(self) -> None:
         """Load all networks.
 
@@ -190,19 +195,8 @@ class IndexTts2:
         Raises:
             InputError: If the model cannot read the line, or the recording is too short or long.
         """
-        if len(waveform) < _SHORTEST_RECORDING_S * MEL_RATE:
-            reason = f"the recording is shorter than {_SHORTEST_RECORDING_S:g} s"
-            raise InputError(utterance.id, reason, column="audio")
-        source = find_source(self._voices, utterance)
-        text_ids = self._reader.whole(utterance)
-        voice = self.cast.voice(source)
-        recording = Recording(waveform, MEL_RATE, text_ids, voice, utterance.emotion)
-        heard = hear(self._networks, recording)
-        most = self._networks.gpt.sizes.max_codes
-        if len(heard.codes) > most:
-            reason = f"the recording has {len(heard.codes)} codes of 20 ms; {most} are most"
-            raise InputError(utterance.id, reason, column="audio")
-        features = recording_features(self._networks, recording, heard).float().cpu().numpy()
+        recording, heard = self.hear(utterance, waveform)
+        features = recording_features(self.networks, recording, heard).float().cpu().numpy()
         return Speech(
             waveform,
             MEL_RATE,
@@ -211,11 +205,33 @@ class IndexTts2:
             emotion=utterance.emotion,
         )
 
+    def hear(
+        self, utterance: Utterance, waveform: Float32[np.ndarray, " samples"]
+    ) -> tuple[Recording, Heard]:
+        """Return a recording as the GPT sees it, to read features from or to teach it with.
+
+        Raises:
+            InputError: As from `encode`.
+        """
+        if len(waveform) < _SHORTEST_RECORDING_S * MEL_RATE:
+            reason = f"the recording is shorter than {_SHORTEST_RECORDING_S:g} s"
+            raise InputError(utterance.id, reason, column="audio")
+        source = find_source(self._voices, utterance)
+        text_ids = self._reader.whole(utterance)
+        voice = self.cast.voice(source)
+        recording = Recording(waveform, MEL_RATE, text_ids, voice, utterance.emotion)
+        heard = hear(self.networks, recording)
+        most = self.networks.gpt.sizes.max_codes
+        if len(heard.codes) > most:
+            reason = f"the recording has {len(heard.codes)} codes of 20 ms; {most} are most"
+            raise InputError(utterance.id, reason, column="audio")
+        return recording, heard
+
     def _pieces(
         self, utterance: Utterance, source: VoiceSource, texts: Sequence[tuple[int, ...]]
     ) -> list[Piece]:
         voice, emotion = self.cast.voice(source), self.cast.emotion(source, utterance)
-        most = self._networks.gpt.sizes.max_codes
+        most = self.networks.gpt.sizes.max_codes
         return [
             Piece(
                 Segment(ids, voice, emotion, min(code_limit(len(ids)), most)),
@@ -245,14 +261,10 @@ class IndexTts2:
         networks = load_networks(self._folder, hardware.device, hardware.precision)
         return Maker(networks, self._settings, hardware.batch_size)
 
-    @property
-    def _networks(self) -> Networks:
-        return self._maker.networks
-
     @cached_property
     def _reader(self) -> TextReader:
         front = TextFront(self._folder / TOKENISER.name)
-        return TextReader(front, self._networks.gpt.sizes, self._settings.max_text_tokens)
+        return TextReader(front, self.networks.gpt.sizes, self._settings.max_text_tokens)
 
 
 def _check(utterance: Utterance, segments: Sequence[Spoken]) -> None:

@@ -36,23 +36,19 @@ class Heard:
     """A recording as the GPT sees it."""
 
     codes: tuple[int, ...]
-    conditions: Float[Tensor, "1 conditions dim"]
+    num_whole: int
+    """Codes before a last one that may be of half a frame."""
+    emotion: Float[Tensor, " dim"]
 
 
 @torch.no_grad()
 def hear(networks: Networks, recording: Recording) -> Heard:
-    """Return the codes and conditions of a recording."""
+    """Return the codes and the emotion of a recording."""
     waveform = recording_audio(recording.waveform, recording.sample_rate)
     heard = networks.speech_encoder.read([waveform])
     codes = networks.codec(heard.values, heard.lengths)[0]
-    gpt = networks.gpt
     emotion = _emotion(networks, recording, waveform)
-    conditions = join_conditions(
-        gpt,
-        in_type_of(recording.voice.speaker_latents[None], gpt),
-        in_type_of(emotion[None], gpt),
-    )
-    return Heard(tuple(codes.tolist()), conditions)
+    return Heard(tuple(codes.tolist()), int(heard.valid[0]), emotion)
 
 
 @torch.no_grad()
@@ -60,8 +56,11 @@ def recording_features(
     networks: Networks, recording: Recording, heard: Heard
 ) -> Float[Tensor, "codes feature"]:
     """Return the features of a recording, a row for every code."""
-    latents = code_latents(networks.gpt, heard.conditions, [recording.text_ids], [heard.codes])
-    features: Tensor = networks.s2mel.gpt_layer(in_type_of(latents, networks.s2mel))
+    gpt = networks.gpt
+    latents = in_type_of(recording.voice.speaker_latents[None], gpt)
+    conditions = join_conditions(gpt, latents, in_type_of(heard.emotion[None], gpt))
+    states = code_latents(gpt, conditions, [recording.text_ids], [heard.codes])
+    features: Tensor = networks.s2mel.gpt_layer(in_type_of(states, networks.s2mel))
     return features[0]
 
 
