@@ -138,7 +138,7 @@ def rights(seaweed: SeaweedFS) -> list[str]:
 
 @pytest.mark.slow
 def test_a_job_that_is_stopped_and_submitted_again_ends_the_same(
-    head: dict[str, str], seaweed: SeaweedFS, s3_store_uri: str, tmp_path: Path, ray_cluster: str
+    head: dict[str, str], seaweed: SeaweedFS, s3_store_uri: str, tmp_path: Path
 ):
     script = tmp_path / "lines.csv"
     rows = [f"line_{i},This is line number {i}." for i in range(400)]
