@@ -1,24 +1,37 @@
 """IndexTTS2 in a job: from a script to takes, and from recordings to a face model of its own."""
 
 import csv
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tests.pipelines.tiny_training import DESCRIBED
+from tests.pipelines.tiny_training import DESCRIBED, SMALL
 from tests.tts.indextts2.published import write_model
 from unitaf import generate, open_store
 from unitaf.audio import encode_audio
 from unitaf.build import build_face, build_tts
 from unitaf.checkpoint.description import FeatureSpace
 from unitaf.checkpoint.face_model import build_face_model, write_face_model
-from unitaf.config import AutoFaceConfig, GenerateConfig, check_config
+from unitaf.config import (
+    AutoFaceConfig,
+    ClipsConfig,
+    GenerateConfig,
+    PrepareConfig,
+    RunConfig,
+    SourceConfig,
+    check_config,
+    check_train_config,
+)
 from unitaf.errors import ConfigError
+from unitaf.pipelines.prepare import prepare
+from unitaf.pipelines.train import prepare_training
 from unitaf.storage import open_storage
 from unitaf.timing import num_frames
 
+TEXTS = ("The wind waits.", "Who goes there?", "Tell them we sail at dawn.")
 LONG = "Stop! Who goes there? Tell them we sail at dawn - quickly. The wind waits, my friend."
 
 
@@ -114,3 +127,48 @@ def test_settings_that_do_not_go_together_are_refused(model: Path, tmp_path: Pat
     voice = {"reference": "a.wav", "emotion": "b.wav", "description": "sad"}
     with pytest.raises(ConfigError, match="give one of them"):
         check_config({"tts": config.tts.model_dump() | {"voices": {"*": voice}}}, "test")
+
+
+def test_recordings_train_a_face_for_it(model: Path, tmp_path: Path, ray_cluster: str):
+    rows = [
+        (f"l{index}", "a", f"{text} {other}")
+        for index, (text, other) in enumerate(product(TEXTS, repeat=2))
+    ]
+    script = write_script(tmp_path / "script.csv", rows)
+    acted = {"output": {"fps": 30}, "face": {"kind": "visemes"}, "run": {"num_actors": 1}}
+    generate(script, tmp_path / "acted", check_config(acted, "test"))
+    config = job(model, {"a": write_clip(tmp_path / "a.wav", 0)})
+    prepared = prepare(
+        str(tmp_path / "acted" / "takes"),
+        tmp_path / "corpus",
+        PrepareConfig(
+            source=SourceConfig(kind="list"),
+            clips=ClipsConfig(fps=30, max_frozen_s=3, val_share=0, test_share=0),
+            tts=config.tts,
+            transcriber=None,
+            run=RunConfig(num_actors=1),
+        ),
+    )
+    assert (prepared.clips, prepared.rejects) == (9, 0)
+    training = prepare_training(
+        check_train_config(
+            {
+                "corpus": str(tmp_path / "corpus"),
+                "out": str(tmp_path / "model"),
+                "network": SMALL,
+                "optimiser": {"clips": 3, "warmup_steps": 2},
+                "stages": [
+                    {"name": "align", "trains": ["adapter"], "losses": {"features": 1}}
+                    | {"steps": 12},
+                    {"name": "joint", "trains": ["adapter", "decoder", "head"], "steps": 12}
+                    | {"losses": {"coefficient": 1.0, "mouth_state": 1e3}},
+                ],
+            },
+            "test",
+        )
+    )
+    for _ in training.run():
+        pass
+    for stage in ("align", "joint"):
+        curve = [sum(point.losses.values()) for point in training.points if point.stage == stage]
+        assert np.mean(curve[-3:]) < np.mean(curve[:3]), stage
