@@ -35,10 +35,10 @@ from unitaf.tts.indextts2.decoding import (
     make_search,
 )
 from unitaf.tts.indextts2.graphs import GraphedStep, PlainStep, StepMaker
-from unitaf.tts.indextts2.maker import sound_limits
+from unitaf.tts.indextts2.maker import line_noise, sound_limits
 from unitaf.tts.indextts2.networks import Networks, in_type_of
 from unitaf.tts.indextts2.prompt import generation_prompts, join_conditions
-from unitaf.tts.indextts2.random import SeededNoise, normal_noise
+from unitaf.tts.indextts2.random import SeededNoise
 from unitaf.tts.indextts2.s2mel import target_frames
 from unitaf.tts.indextts2.search import Rules
 from unitaf.tts.indextts2.synthesis import (
@@ -155,13 +155,10 @@ class Speaker:
         with self._timed("mel"):
             contents = make_content(self._networks, [spoken for _, spoken in pairs])
         with self._timed("noise"):
-            noises = [self._noise(line, c) for (line, _), c in zip(pairs, contents, strict=True)]
+            rows = zip(pairs, contents, strict=True)
+            noises = [line_noise(line.seed, self._voice, content) for (line, _), content in rows]
         with self._timed("mel"):
             return make_mels(self._networks, voices, contents, noises, self._way.flow)
-
-    def _noise(self, line: Line, content: Tensor) -> Tensor:
-        frames = len(self._voice.content) + len(content)
-        return normal_noise(line.seed, (len(self._voice.mel), frames)).to(content.device)
 
     def _waveforms(self, mels: list[Tensor]) -> list[Tensor]:
         return [waveform.float().cpu() for waveform in make_waveforms(self._networks, mels)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from unitaf.tts.indextts2.batches import BatchLimits, map_batches
 from unitaf.tts.indextts2.decoding import SKIPPED_POSITION, TRAINED_POSITION
@@ -27,6 +28,7 @@ from unitaf.tts.indextts2.synthesis import (
     make_waveforms,
     speak,
 )
+from unitaf.tts.indextts2.voice import Voice
 
 _MOST_FLOW_FRAMES = 65_536
 _MOST_VOCODER_FRAMES = 16_384
@@ -56,6 +58,14 @@ def sound_limits(device: torch.device, batch_size: int) -> tuple[BatchLimits, Ba
         BatchLimits(rows, _MOST_FLOW_FRAMES, _MOST_PADDING),
         BatchLimits(rows, _MOST_VOCODER_FRAMES, _MOST_PADDING),
     )
+
+
+def line_noise(
+    seed: int, voice: Voice, content: Float[Tensor, "line_frames content"]
+) -> Float[Tensor, "mels frames"]:
+    """Return the noise that a segment's mel begins from; none where the voice's prompt stands."""
+    noise = normal_noise(seed, (len(voice.mel), len(content))).to(content.device)
+    return functional.pad(noise, (len(voice.content), 0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,11 +125,10 @@ class Maker:
         contents = make_content(networks, [spoken for _, spoken in batch])
         voices = [piece.segment.voice for piece, _ in batch]
         noises = [
-            normal_noise(piece.seed, (len(voice.mel), len(voice.content) + len(content)))
+            line_noise(piece.seed, voice, content)
             for (piece, _), voice, content in zip(batch, voices, contents, strict=True)
         ]
-        placed = [noise.to(networks.device) for noise in noises]
-        return make_mels(networks, voices, contents, placed, self.settings.flow)
+        return make_mels(networks, voices, contents, noises, self.settings.flow)
 
     def _waveforms(self, batch: list[Float[Tensor, "mels _"]]) -> list[Float[Tensor, " _"]]:
         return [waveform.float().cpu() for waveform in make_waveforms(self.networks, batch)]
