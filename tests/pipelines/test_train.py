@@ -186,12 +186,15 @@ def test_a_stage_begins_from_a_folder_beside_the_user(
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     weights = build_face_model(DESCRIBED).state_dict()
-    write_face_model(open_storage("."), "first", DESCRIBED, weights)
+    described = DESCRIBED.model_copy(update={"licence": "for research; CC0"})
+    write_face_model(open_storage("."), "first", described, weights)
     stage = STAGES[1].model_copy(update={"steps": 2, "init_from": "first"})
     config = job("out", "corpus", stages=(stage,))
     one = config.workers.model_copy(update={"num_workers": 1})
     report = train(config.model_copy(update={"workers": one}))
-    trained = load_face_model(report.checkpoint).model.state_dict()
+    loaded = load_face_model(report.checkpoint)
+    assert loaded.description.licence == "CC0; for research"
+    trained = loaded.model.state_dict()
     for name, value in weights.items():
         if name.startswith("decoder.blocks"):
             assert torch.equal(trained[name], value)

@@ -21,7 +21,7 @@ def describe_checkpoint(uri: str | Path) -> str:
         ConfigError: If it is not a checkpoint.
     """
     data, file = _read(uri), f"{uri}/{DESCRIPTION_FILE}"
-    if _kind(data, file) == "face_model":
+    if checkpoint_kind(uri) == "face_model":
         return describe_face_model(parse_description(FaceModelDescription, data, file))
     return describe_unitalker(parse_unitalker(data, file))
 
@@ -35,7 +35,19 @@ def checkpoint_kind(uri: str | Path) -> str:
     Raises:
         ConfigError: If it is not a checkpoint.
     """
-    return _kind(_read(uri), f"{uri}/{DESCRIPTION_FILE}")
+    return str(_facts(uri).get("kind", ""))
+
+
+def checkpoint_licence(uri: str | Path) -> str:
+    """Return the terms that a checkpoint of any kind names; empty if it names none.
+
+    Args:
+        uri: A folder or ``s3://bucket/prefix``.
+
+    Raises:
+        ConfigError: If it is not a checkpoint.
+    """
+    return str(_facts(uri).get("licence", ""))
 
 
 def _read(uri: str | Path) -> bytes:
@@ -46,9 +58,10 @@ def _read(uri: str | Path) -> bytes:
     return storage.read(DESCRIPTION_FILE)
 
 
-def _kind(data: bytes, file: str) -> str:
+def _facts(uri: str | Path) -> dict[str, object]:
+    """Return what a checkpoint says about itself, unchecked."""
     try:
-        description = json.loads(data)
+        facts = json.loads(_read(uri))
     except ValueError as error:
-        raise ConfigError(f"{file} is not valid JSON: {error}") from error
-    return str(description.get("kind", "")) if isinstance(description, dict) else ""
+        raise ConfigError(f"{uri}/{DESCRIPTION_FILE} is not valid JSON: {error}") from error
+    return facts if isinstance(facts, dict) else {}

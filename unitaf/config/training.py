@@ -120,7 +120,9 @@ class TrainConfig(Settings):
     corpus: str = Field(description="What `unitaf prepare` made: a folder or s3://bucket/prefix.")
     out: str = Field(description="Checkpoints, progress and report: a folder or s3://...")
     seed: int = Field(0, ge=0, lt=2**31)
-    licence: str = Field("", description="Terms of the model; empty: the corpus's.")
+    licence: str = Field(
+        "", description="Terms of the model; empty: the corpus's, and of what stages begin from."
+    )
     network: NetworkConfig = NetworkConfig()
     stages: tuple[StageConfig, ...] = Field(DEFAULT_STAGES, min_length=1)
     optimiser: OptimiserConfig = OptimiserConfig()

@@ -30,6 +30,7 @@ from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 from tensorboardX import SummaryWriter
 
+from unitaf.checkpoint.describe import checkpoint_licence
 from unitaf.checkpoint.description import FaceModelDescription, MouthInterval, Sizes
 from unitaf.config import TrainConfig, check_train_config, dump_config
 from unitaf.errors import BackendError, ConfigError
@@ -225,10 +226,17 @@ def _describe(
         sizes=Sizes(**config.network.model_dump(exclude={"fps", "left_out"})),
         has_expression=False,
         mouth_interval=interval,
-        licence=config.licence or clips.licence,
+        licence=config.licence or _terms(config, clips),
         corpus=config.corpus,
         stages=(),
     )
+
+
+def _terms(config: TrainConfig, clips: TrainingClips) -> str:
+    """Return the terms of the corpus and of what stages begin from, each once."""
+    starts = [stage.init_from for stage in config.stages if stage.init_from is not None]
+    licences = [clips.licence, *map(checkpoint_licence, starts)]
+    return "; ".join(dict.fromkeys("; ".join(licences).split("; ")))
 
 
 def fit_on_ray(assignment: Assignment) -> None:
