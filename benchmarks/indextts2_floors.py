@@ -49,6 +49,14 @@ class Load:
     prompt_frames: int
 
 
+def now_s(device: torch.device) -> float:
+    """Return seconds to take differences of: of the clock on a GPU, else of the processor."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+    return time.process_time()
+
+
 def measure_machine(device: torch.device, precision: torch.dtype) -> Machine:
     """Measure a device; takes about a second."""
     is_gpu = device.type == "cuda"
@@ -104,9 +112,7 @@ def _token_flops(context: np.ndarray) -> np.ndarray:
 def _shortest_s(work: Callable[[], object], device: torch.device) -> float:
     times = []
     for _ in range(10):
-        start = time.perf_counter()
+        start = now_s(device)
         work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
+        times.append(now_s(device) - start)
     return min(times)

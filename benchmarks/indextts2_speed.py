@@ -12,7 +12,6 @@ the processor, so that other work on the machine counts little.
 import argparse
 import json
 import resource
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.indextts2_floors import Load, floors_s, measure_machine
+from benchmarks.indextts2_floors import Load, floors_s, measure_machine, now_s
 from benchmarks.indextts2_model import PRECISIONS, WIDTHS, make_networks, make_voice
 from benchmarks.lines import draw_lengths_s
 from unitaf.tts.indextts2.batches import BatchLimits, map_batches
@@ -165,9 +164,9 @@ class Speaker:
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
-        start = _now_s(self._networks.device)
+        start = now_s(self._networks.device)
         yield
-        self.spent_s[stage] += _now_s(self._networks.device) - start
+        self.spent_s[stage] += now_s(self._networks.device) - start
 
 
 def make_lines(lengths_s: Sequence[float], num_text_ids: int) -> list[Line]:
@@ -215,13 +214,6 @@ def _cost(figures: Figures, first: Figures, stage: str) -> str:
     return f"{cost:.1f}, x{base / cost:.2f}{share}"
 
 
-def _now_s(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        return time.perf_counter()
-    return time.process_time()
-
-
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -253,11 +245,11 @@ def main() -> None:
         TRAINED_POSITION if given.one_pass else SKIPPED_POSITION,
         GraphedStep if step == "graphed" else PlainStep,
     )
-    start = _now_s(device)
+    start = now_s(device)
     networks = make_networks(sizes, given.device, given.precision)
-    built = _now_s(device)
+    built = now_s(device)
     voice = make_voice(networks, given.prompt_s)
-    voiced = _now_s(device)
+    voiced = now_s(device)
     print(f"networks {built - start:.1f} s, a voice of {given.prompt_s:g} s {voiced - built:.1f} s")
     machine = measure_machine(device, PRECISIONS[given.precision])
     print(f"matmul {machine.flops / 1e12:.2f} TFLOP/s, copy {machine.bytes / 1e9:.0f} GB/s")
