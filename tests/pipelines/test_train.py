@@ -1,6 +1,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,12 +26,14 @@ from unitaf.checkpoint.describe import describe_checkpoint
 from unitaf.checkpoint.face_model import build_face_model, load_face_model, write_face_model
 from unitaf.config import FaceModelConfig, TrainConfig
 from unitaf.errors import BackendError, ConfigError
-from unitaf.pipelines.train import fit_on_ray, train
+from unitaf.pipelines.train import fit_on_ray, prepare_training, train
 from unitaf.pipelines.training_loop import Point, Training, lone_worker
 from unitaf.pipelines.training_progress import TrainProgress
 from unitaf.pipelines.training_step import ClipBatch
 from unitaf.pipelines.training_worker import Assignment, Board
 from unitaf.storage import open_storage
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +127,42 @@ def test_a_killed_worker_changes_nothing(tmp_path: Path, ray_cluster: str) -> No
         pass
     assert_alike(ray.get(board.read.remote())[1], alone.points)
     trained = load_face_model(f"{config.out}/checkpoints/expression").model.state_dict()
+    for name, value in alone.weights().items():
+        torch.testing.assert_close(trained[name], value, rtol=0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("place", ["local", pytest.param("s3", marks=pytest.mark.slow)])
+def test_a_killed_driver_changes_nothing(
+    place: str, tmp_path: Path, s3_store_uri: str, ray_cluster: str
+) -> None:
+    root = s3_store_uri if place == "s3" else str(tmp_path)
+    write_corpus(f"{root}/corpus", clips=12)
+    config = tiny_config(
+        corpus=f"{root}/corpus",
+        out=f"{root}/killed",
+        stages=[stage.model_copy(update={"steps": 60}) for stage in STAGES[:2]],
+        checkpoint_every_s=2.0,
+        progress_every_s=0.1,
+    )
+    driver = [sys.executable, str(ROOT / "tests" / "pipelines" / "train_driver.py")]
+    done = subprocess.run(
+        [*driver, config.model_dump_json(), "75"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_ADDRESS": ray_cluster},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    told: list[TrainProgress] = []
+    report = train(config, told.append)
+    assert told[0].steps_done >= 60
+
+    alone = prepare_training(config.model_copy(update={"out": f"{root}/alone"}))
+    for _ in alone.run():
+        pass
+    assert_alike(report.points, alone.points)
+    trained = load_face_model(report.checkpoint).model.state_dict()
     for name, value in alone.weights().items():
         torch.testing.assert_close(trained[name], value, rtol=0.0, atol=1e-6)
 
