@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from unitaf.script.lines import LineReader, Reject, ScriptDefaults, ScriptLine
 from unitaf.script.markup import Markup, MarkupRules, Spoken
 
-MARKUP = Markup(MarkupRules({"name": "Ada", "%s": "Bob", "{0}": "three"}))
+MARKUP = Markup(
+    MarkupRules({"name": "Ada", "%s": "Bob", "{0}": "three", "heroName": "Cy", "[hero]": "Cy"})
+)
 
 
 @pytest.mark.parametrize(
@@ -16,13 +18,19 @@ MARKUP = Markup(MarkupRules({"name": "Ada", "%s": "Bob", "{0}": "three"}))
         ("One<br/>two", "One two", ""),
         ("[em1]Never[/em1] that, **not** that.", "Never that, not that.", ""),
         ("(whispers) Come here.", "Come here.", "(whispers)"),
-        ("Well (sighs), fine *laughs*", "Well, fine", "(sighs) *laughs*"),
-        ("Quoi (rire) ?", "Quoi ?", "(rire)"),
+        ("Well, (sighs) fine. *laughs*", "Well, fine.", "(sighs) *laughs*"),
+        ("(laughs), fine... (sighs)", "fine...", "(laughs) (sighs)"),
+        ("*nods* (softly)(sadly) Yes", "Yes", "*nods* (softly)(sadly)"),
+        ("“(rire) Quoi ?”", "“Quoi ?”", "(rire)"),
+        ("He (or she) is (nearly) right.", "He (or she) is (nearly) right.", ""),
+        ("I *do* care, 2*3*4 times.", "I do care, 2*3*4 times.", ""),
+        ("I was [laughs] so tired.", "I was so tired.", "[laughs]"),
         ("Your file(s).", "Your file(s).", ""),
-        ("[door [loud] slams] Who?", "Who?", "[loud] [door slams]"),
+        ("[door [loud] slams] Who?", "Who?", "[door [loud] slams]"),
         ("（小声）你好。", "你好。", "（小声）"),
         ("Hi {name}, ${name} and {{name}}!", "Hi Ada, Ada and Ada!", ""),
         ("Hi %s, %(name)s, [var=name].", "Hi Bob, Ada, Ada.", ""),
+        ("[heroName] and %name%, [hero].", "Cy and Ada, Cy.", ""),
         ("{0} of {0}, 100 %% and 50% more", "three of three, 100 % and 50% more", ""),
         ("(waves at {nobody}) Hi.", "Hi.", "(waves at {nobody})"),
         ("3 * 4 * 5", "3 * 4 * 5", ""),
@@ -35,7 +43,16 @@ def test_the_rule(written, text, unspoken):
 
 @pytest.mark.parametrize(
     "placeholder",
-    ["{player}", "{1:N2}", "{n, plural, one {a} other {b}}", "%d", "%2$s", "[lua(x)]"],
+    [
+        "{player}",
+        "{1:N2}",
+        "{n, plural, one {a} other {b}}",
+        "%d",
+        "%2$s",
+        "%HERO%",
+        "[lua(x)]",
+        "[PlayerName]",
+    ],
 )
 def test_a_placeholder_without_a_spoken_form_is_named(placeholder):
     with pytest.raises(ValueError, match="has no spoken form") as caught:
@@ -82,11 +99,12 @@ def test_a_text_without_marks_is_not_changed(text):
 
 
 @given(
-    st.lists(st.text("abc", min_size=1, max_size=4), min_size=1, max_size=5),
-    st.sampled_from(["(x)", "[x]", "*x*", "<i>"]),
+    st.lists(st.text("abc", min_size=1, max_size=4).map(str.capitalize), min_size=1, max_size=5),
+    st.sampled_from(["(x)", "[x]", "*x*", "<i>", "(x (y) z)", "*x* (y)"]),
     st.data(),
 )
-def test_the_spoken_text_does_not_depend_on_directions(words, mark, data):
-    place = data.draw(st.integers(0, len(words)))
-    marked = " ".join([*words[:place], mark, *words[place:]])
-    assert MARKUP.read(marked).text == " ".join(words)
+def test_the_spoken_text_does_not_depend_on_directions(sentences, mark, data):
+    place = data.draw(st.integers(0, len(sentences)))
+    ended = [f"{sentence}." for sentence in sentences]
+    marked = " ".join([*ended[:place], mark, *ended[place:]])
+    assert MARKUP.read(marked).text == " ".join(ended)

@@ -6,11 +6,15 @@ The rule, in this order:
    brackets ``[b]``, ``[i]``, ``[u]``, ``[em1]`` to ``[em4]``, ``[color=red]``, ``[size=2]`` with
    their ends. A tag begins with ``<`` and a letter, ``#`` or ``/`` right after it; ``<br>`` and
    ``<p>`` become a space. ``**so**`` loses its asterisks.
-2. Stage directions are not spoken: text in parentheses, in brackets, or between two asterisks.
-   Parentheses that go on a word are spoken: ``file(s)``. What is left out is kept beside the text.
-3. Placeholders are spoken as the mapping says, or the line cannot be made: ``{name}``, ``{0:N2}``,
-   ``${name}``, ``{{name}}``, ``%s``, ``%1$d``, ``%(name)s``, ``[var=name]``, ``[lua(...)]``. The
-   mapping has either the whole mark or the name in it. ``%%`` is a per cent sign.
+2. Stage directions are not spoken, and are kept beside the text: what is in brackets, wherever it
+   is, and what is in parentheses or between two asterisks at the beginning of the text or right
+   after a punctuation mark. Elsewhere prose uses these too, so nothing is lost there: ``He (or she)
+   may`` stays as it is, and ``I *do* care`` only loses its asterisks.
+3. Placeholders are spoken as the mapping says, or the line cannot be made, for a name is part of
+   what is said: ``{name}``, ``{0:N2}``, ``${name}``, ``{{name}}``, ``%s``, ``%1$d``, ``%(name)s``,
+   ``%NAME%``, ``[var=name]``, ``[lua(...)]``, ``[PlayerName]``. The mapping has either the whole
+   mark or the name in it; with it, any mark in ``[]`` or ``<>`` can be a placeholder. ``%%`` is a
+   per cent sign.
 
 A text without such marks stays as it is, to the character.
 """
@@ -27,18 +31,24 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _BOLD = re.compile(r"\*\*([^*]+)\*\*")
+_EMPHASIS = re.compile(r"(?<!\w)\*(?=\S)([^*]+)(?<=\S)\*(?!\w)")
+_CODE = r"var=[^\[\]]*\]|lua\([^\[\]]*\)\]|(?=\w*(?:_|[a-z][A-Z]))[A-Za-z_]\w*\]"
+"""What after a bracket makes it a placeholder: code, or a name as programmers write it."""
 _PLACEHOLDER = re.compile(
     r"(?P<brace>\$?\{(?:[^{}]|\{[^{}]*\})*\})"
     r"|(?P<python>%\([^()]*\)[-+0#]*\d*(?:\.\d+)?[a-z])"
-    r"|(?P<printf>%(?:\d+\$)?[-+0#]*\d*(?:\.\d+)?(?:hh|h|ll|l|z)?[sdiufxXceEgG@])(?![^\W\d_])"
-    r"|(?P<bracket>\[(?:var=[^\[\]]*|lua\((?:[^\[\]])*\))\])"
+    r"|(?P<printf>%(?:\d+\$)?[-+0#]*\d*(?:\.\d+)?(?:hh|h|ll|l|z)?[sdiufxXceEgG@])(?![^\W\d]|%)"
+    r"|(?P<enclosed>(?<!\w)%[A-Za-z_]\w*%)"
+    rf"|(?P<bracket>\[(?:{_CODE}))"
     r"|(?P<percent>%%)"
 )
 _DIRECTIONS = {
-    "parentheses": r"(?<![\w%])\([^()]*\)|（[^（）]*）",
-    "brackets": r"\[(?!var=|lua\()[^\[\]]*\]|【[^【】]*】|［[^［］]*］",
+    "parentheses": r"\((?:[^()]|\([^()]*\))*\)|（[^（）]*）",
+    "brackets": rf"\[(?!{_CODE})(?:[^\[\]]|\[[^\[\]]*\])*\]|【[^【】]*】|［[^［］]*］",
     "asterisks": r"\*(?=\S)[^*]*?(?<=\S)\*",
 }
+_PAUSES = r""".,;:!?…。，、；：！？–—\-"“”„«»‹›「」『』¿¡"""
+"""After one of these, parentheses and asterisks mark a direction."""
 
 DIRECTION_MARKS = tuple(_DIRECTIONS)
 """What can mark a stage direction inside a text."""
@@ -78,9 +88,10 @@ class Markup:
         unknown = rules.directions - set(DIRECTION_MARKS)
         if unknown:
             raise ValueError(f"directions {sorted(unknown)} must be of {list(DIRECTION_MARKS)}")
-        marks = "|".join(_DIRECTIONS[name] for name in DIRECTION_MARKS if name in rules.directions)
-        self._direction = re.compile(rf"(?P<before>\s*)(?P<mark>{marks})") if marks else None
+        self._direction = _direction_pattern(rules.directions)
         self._placeholders = rules.placeholders
+        given = [re.escape(mark) for mark in rules.placeholders if mark[:1] in ("[", "<")]
+        self._given = re.compile("|".join(given)) if given else None
 
     def has_directions(self, text: str) -> bool:
         """Say whether a part of a text would not be spoken for being a stage direction."""
@@ -103,13 +114,19 @@ class Markup:
 
     def _without_directions(self, text: str) -> Spoken:
         found: list[str] = []
+        if self._given is not None:
+            text = self._given.sub(lambda match: self._placeholders[match[0]], text)
         before = None
         while text != before:
             before = text
-            text = _BOLD.sub(r"\1", _TAG.sub("", _BREAK.sub(" ", text)))
+            text = _BOLD.sub(r"\1", _TAG.sub("", _BREAK.sub(" ", text))).strip()
             if self._direction is not None:
                 text = self._direction.sub(lambda match: _gap(match, found), text)
-        return Spoken(text, " ".join(" ".join(found).split()))
+            if text == before:
+                text = _EMPHASIS.sub(r"\1", text)
+        if found:
+            text = re.sub(r"^[,;:.](?=\s|$)", "", text)
+        return Spoken(text, " ".join(found))
 
     def _value(self, match: re.Match[str]) -> str:
         whole = match[0]
@@ -124,15 +141,29 @@ class Markup:
         return value
 
 
+def _direction_pattern(marks: frozenset[str]) -> re.Pattern[str] | None:
+    """Return what finds directions in these marks with the white space around them."""
+    if not marks:
+        return None
+    standing = "|".join(_DIRECTIONS[name] for name in sorted(marks - {"brackets"}))
+    patterns = [rf"(?<![^{_PAUSES}])(?:\s*(?:{standing}))+"] if standing else []
+    if "brackets" in marks:
+        patterns.append(rf"\s*(?:{_DIRECTIONS['brackets']})")
+    return re.compile(f"(?:{'|'.join(patterns)})\\s*")
+
+
 def _gap(match: re.Match[str], found: list[str]) -> str:
     """Note a direction, and return the space that is left where it stood."""
-    found.append(match["mark"])
-    after = match.string[match.end() :].lstrip()
-    return " " if after and after[0] not in ",.;:!?…，。！？、" else ""
+    found.append(" ".join(match[0].split()))
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    is_inside = before[-1:] not in tuple("“„‹「『¿¡") and after[:1] not in tuple(
+        ",.;:!?…，。！？、"
+    )
+    return " " if is_inside else ""
 
 
 def _name(placeholder: str) -> str:
     inner = placeholder.lstrip("$").strip("{}[]")
     for start in ("var=", "%("):
         inner = inner.removeprefix(start)
-    return re.split(r"[,:)]", inner, maxsplit=1)[0].strip()
+    return re.split(r"[,:)]", inner.strip("%"), maxsplit=1)[0].strip()
