@@ -1,3 +1,6 @@
+import re
+import zipfile
+
 import openpyxl
 import pytest
 import xlsxwriter
@@ -54,12 +57,50 @@ def test_formulas_and_merged_cells_are_rejected_by_the_cell(tmp_path):
         sheet.write_row(1, 0, ["a", '=UPPER("hi")', "x"])
         sheet.merge_range("A3:C3", "Scene one")
         sheet.write_row(3, 0, ["b", "Hi.", "=1+1"])
+        sheet.write_row(4, 0, ["c", 3])
+        sheet.write_row(5, 0, ["d", 2.5])
+        sheet.merge_range("C5:D6", "a scene of two lines")
     (batch,) = open_script(path, ScriptDefaults()).batches()
-    assert [x.utterance.id for x in batch.lines] == ["b"]
+    assert [(x.utterance.id, x.utterance.text) for x in batch.lines] == [("b", "Hi."), ("c", "3")]
     assert [(x.row, x.line_id, x.column, x.reason) for x in batch.rejects] == [
         (2, "a", "text", "the cell B2 is a formula; put its value in its place"),
         (3, "Scene one", "", "the cells A3:C3 are merged; unmerge them"),
+        (6, "d", "text", "the text must be text, not a number"),
     ]
+
+
+def chart(book):
+    made = book.add_chart({"type": "line"})
+    made.add_series({"values": "=Merged!$A$1:$A$2"})
+    return made
+
+
+def rewritten(source, target, part, change):
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, change(data) if name.endswith(part) else data)
+    return target
+
+
+def test_cells_outside_what_the_sheet_says_is_its_size_are_read(tmp_path):
+    by_openpyxl(tmp_path / "a.xlsx")
+    path = rewritten(
+        tmp_path / "a.xlsx",
+        tmp_path / "b.xlsx",
+        "sheet2.xml",
+        lambda data: re.sub(b'<dimension ref="[^"]*"', b'<dimension ref="A1"', data),
+    )
+    (batch,) = open_script(path, ScriptDefaults(sheet="Lines")).batches()
+    assert len(batch.lines) == 3
+
+
+@pytest.mark.parametrize("part", ["workbook.xml", "sheet2.xml", "sharedStrings.xml"])
+def test_a_workbook_with_broken_xml_is_told(tmp_path, part):
+    by_xlsxwriter(tmp_path / "a.xlsx")
+    path = rewritten(tmp_path / "a.xlsx", tmp_path / "b.xlsx", part, lambda data: data[:-20])
+    with pytest.raises(ConfigError, match=r"b\.xlsx cannot be read as XLSX"):
+        list(open_script(path, ScriptDefaults(sheet="Lines")).batches())
 
 
 def test_a_workbook_that_is_no_script_is_told(tmp_path):
@@ -67,9 +108,11 @@ def test_a_workbook_that_is_no_script_is_told(tmp_path):
     with xlsxwriter.Workbook(path) as book:
         book.add_worksheet("Empty")
         book.add_worksheet("Merged").merge_range("A1:B1", "Script")
+        book.add_chartsheet("Chart").set_chart(chart(book))
     for sheet, message in {
         None: "the sheet 'Empty' is empty",
-        "Other": r"has no sheet 'Other': it has \['Empty', 'Merged'\]",
+        "Other": r"has no sheet 'Other': it has \['Empty', 'Merged', 'Chart'\]",
+        "Chart": "the sheet 'Chart' is a chart",
         "Merged": "line 1 of the sheet 'Merged': the column names have merged cells A1:B1",
     }.items():
         with pytest.raises(ConfigError, match=message):

@@ -1,17 +1,20 @@
 """XLSX: one sheet of a workbook, streamed.
 
 The first row that is not blank has the column names. Formulas are not computed: a line whose id,
-text or other role is a formula is rejected, and so is one with merged cells, because all but the
-first of them are empty. Numbers, dates and formulas of other columns are carried as text.
+text or other role is a formula is rejected, and so is one where it is in merged cells, because all
+but the first of them are empty. A text that is a whole number is read as its digits. Numbers, dates
+and formulas of other columns are carried as text.
 """
 
 import re
 import zipfile
+import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import openpyxl
 from lxml import etree
@@ -26,6 +29,15 @@ from unitaf.script.records import Record, RecordSource
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _MERGED, _ROW = f"{_MAIN}mergeCell", f"{_MAIN}row"
+_NO_WORKBOOK = (InvalidFileException, zipfile.BadZipFile, zlib.error, KeyError, ValueError)
+
+
+class _Merged(NamedTuple):
+    """Merged cells; rows and columns are counted from 1."""
+
+    cells: str
+    rows: range
+    columns: range
 
 
 class _Sheet:
@@ -33,26 +45,37 @@ class _Sheet:
 
     def __init__(self, path: Path, name: str | None) -> None:
         self._path = path
-        with closing(self._book()) as book:
+        with self._book() as book:
             if name is not None and name not in book.sheetnames:
                 raise ConfigError(f"script {path} has no sheet {name!r}: it has {book.sheetnames}")
-            self.name = name or book.worksheets[0].title
-            sheet = book[self.name]
-            assert isinstance(sheet, ReadOnlyWorksheet), "a workbook opened read-only has no others"
+            tables = [sheet for sheet in book if isinstance(sheet, ReadOnlyWorksheet)]
+            sheet = next((sheet for sheet in tables if name in (None, sheet.title)), None)
+            if sheet is None:
+                raise ConfigError(
+                    f"script {path}: the sheet {name or ''!r} is a chart, not a table"
+                )
+            self.name = sheet.title
             with sheet._get_source() as file:  # type: ignore[attr-defined]  # not in the stubs
                 self.merged = _merged(file)
 
     def rows(self) -> Iterator[tuple[int, Sequence[object]]]:
         """Read the rows that are not blank, each with its number."""
-        with closing(self._book()) as book:
-            for number, values in enumerate(book[self.name].iter_rows(values_only=True), start=1):
+        with self._book() as book:
+            sheet = book[self.name]
+            sheet.reset_dimensions()  # Some programs write them wrong, and cells would be missed.
+            for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
                 if any(value not in (None, "") for value in values):
                     yield number, values
 
-    def _book(self) -> openpyxl.Workbook:
+    @contextmanager
+    def _book(self) -> Iterator[openpyxl.Workbook]:
         try:
-            return openpyxl.load_workbook(self._path, read_only=True)
-        except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
+            with closing(openpyxl.load_workbook(self._path, read_only=True)) as book:
+                yield book
+        except (
+            *_NO_WORKBOOK,
+            SyntaxError,
+        ) as error:  # Broken XML is a SyntaxError in every parser.
             raise ConfigError(f"script {self._path} cannot be read as XLSX: {error}") from error
 
 
@@ -66,7 +89,7 @@ def xlsx_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
     number, header = next(sheet.rows(), (0, ()))
     if not header:
         raise ConfigError(f"script {path}: the sheet {sheet.name!r} is empty")
-    merged = _merge_in(sheet.merged, number)
+    merged = ", ".join(merged.cells for merged in sheet.merged if number in merged.rows)
     if merged:
         raise ConfigError(
             f"script {path}, line {number} of the sheet {sheet.name!r}: the column names have "
@@ -82,20 +105,27 @@ def _records(
     sheet: _Sheet, header: int, names: list[str], roles: dict[str, str]
 ) -> Iterator[Record | Reject]:
     read = {name: names.index(name) for name in roles.values()}
+    waiting = deque(m for m in sheet.merged if any(at + 1 in m.columns for at in read.values()))
+    current: list[_Merged] = []
     for number, cells in sheet.rows():
+        while waiting and waiting[0].rows.start <= number:
+            current.append(waiting.popleft())
+        current = [merged for merged in current if number in merged.rows]
         if number <= header:
             continue
         values = [*cells[: len(names)], *[None] * (len(names) - len(cells))]
         line_id = readable_id(values[read[roles["line_id"]]])
-        merged = _merge_in(sheet.merged, number)
         formula = next((name for name, at in read.items() if _is_formula(values[at])), None)
-        if merged:
+        if current:
+            merged = ", ".join(merged.cells for merged in current)
             yield Reject(number, line_id, "", f"the cells {merged} are merged; unmerge them")
         elif formula:
             cell = f"{get_column_letter(read[formula] + 1)}{number}"
             reason = f"the cell {cell} is a formula; put its value in its place"
             yield Reject(number, "" if _is_formula(line_id) else line_id, formula, reason)
         else:
+            text = read[roles["text"]]
+            values[text] = str(values[text]) if type(values[text]) is int else values[text]
             yield Record(number, values)
 
 
@@ -104,20 +134,16 @@ def _is_formula(value: object) -> bool:
     return is_text or type(value).__name__ in ("ArrayFormula", "DataTableFormula")
 
 
-def _merged(file: IO[bytes]) -> dict[str, range]:
-    """Return the merged cells of a sheet, as ``A1:B2``, with their rows."""
-    found = {}
+def _merged(file: IO[bytes]) -> list[_Merged]:
+    """Return the merged cells of a sheet, the topmost first."""
+    found = []
     for _, element in etree.iterparse(file, tag=(_MERGED, _ROW), resolve_entities=False):
         if element.tag == _MERGED:
             cells = str(element.get("ref"))
-            _, top, _, bottom = range_boundaries(cells)
-            found[cells] = range(top or 1, (bottom or 1) + 1)
+            left, top, right, bottom = (edge or 1 for edge in range_boundaries(cells))
+            found.append(_Merged(cells, range(top, bottom + 1), range(left, right + 1)))
         element.clear()
         parent = element.getparent()
         while parent is not None and element.getprevious() is not None:
             del parent[0]
-    return found
-
-
-def _merge_in(merged: dict[str, range], row: int) -> str:
-    return ", ".join(cells for cells, rows in merged.items() if row in rows)
+    return sorted(found, key=lambda merged: merged.rows.start)
