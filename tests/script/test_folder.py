@@ -38,6 +38,12 @@ def test_a_bad_file_of_a_folder_is_named(tmp_path):
         open_script(tmp_path, ScriptDefaults())
 
 
+def test_a_column_that_says_the_file_is_not_overwritten(tmp_path):
+    (tmp_path / "b.csv").write_text("id,text,script_file\na,Hi.,x\n")
+    with pytest.raises(ConfigError, match="a column 'script_file'"):
+        open_script(tmp_path, ScriptDefaults())
+
+
 def test_a_column_that_the_directions_need_is_not_overwritten(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("id,text,unspoken\na,(sighs) Hi.,x\n")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from unitaf.errors import ConfigError
 from unitaf.script.columns import REQUIRED, ROLES, Columns
 from unitaf.script.source import Chunk, Source, extra_schema
 
@@ -31,6 +32,9 @@ class FolderSource:
 
     Args:
         parts: At least one.
+
+    Raises:
+        ConfigError: If a file has a column of the name that says where a line is from.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -45,6 +49,11 @@ class FolderSource:
             for field in extra_schema(part.source.schema, part.columns):
                 if self._extras.setdefault(field.name, field.type) != field.type:
                     self._extras[field.name] = pa.string()
+        if FILE in self._extras:
+            raise ConfigError(
+                f"a script of a folder has a column {FILE!r}, which is to say what file a line is "
+                "from; rename it"
+            )
         self._extras[FILE] = pa.string()
 
     @property
