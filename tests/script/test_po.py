@@ -49,7 +49,7 @@ def test_it_gives_what_a_csv_by_hand_gives(tmp_path, write):
     batch = read(tmp_path / "a.po")
     by_hand = read(tmp_path / "b.csv")
     assert [x.utterance for x in batch.lines] == [x.utterance for x in by_hand.lines]
-    assert batch.rejects == []
+    assert (batch.rejects, batch.num_left_out) == ([], 1)
     first = batch.extras.to_pylist()[0]
     assert (first["direction"], first["max_length"], first["comment"], first["source_text"]) == (
         "softly", "40", "She is late.", "Hi",
@@ -61,7 +61,7 @@ def test_fuzzy_entries_are_no_lines_if_the_job_says_so(tmp_path):
     by_polib(tmp_path / "a.po")
     batch = read(tmp_path / "a.po", leaves_out_unapproved=True)
     assert [x.utterance.id for x in batch.lines] == ["a_1"]
-    assert batch.rejects == []
+    assert (batch.rejects, batch.num_left_out) == ([], 2)
 
 
 def test_a_template_speaks_its_source_and_plurals_are_rejected(tmp_path):

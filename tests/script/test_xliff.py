@@ -30,7 +30,20 @@ def test_version_2_gives_targets_notes_and_states(tmp_path):
     assert batch.extras["direction"].to_pylist() == ["softly", None]
     lines, batch = said(path, leaves_out_unapproved=True)
     assert [line[0] for line in lines] == ["a_1"]
-    assert batch.rejects == []
+    assert (batch.rejects, batch.num_left_out) == ([], 2)
+
+
+def test_segments_are_one_line_with_what_is_between_them(tmp_path):
+    parts = "<segment><source>A</source><target>{}</target></segment>"
+    between = "<ignorable><source> <?tool x?></source></ignorable>"
+    unit = f'<unit id="{{}}">{parts}{between}{parts}</unit>'
+    path = tmp_path / "a.xlf"
+    head, _, _ = TWO.partition("<unit")
+    units = unit.format("a", "Un.", "Deux.") + unit.format("b", "Un.", "")
+    path.write_text(f"{head}{units}<unit id='c'>{between}</unit></file></xliff>")
+    lines, batch = said(path)
+    assert lines == [("a", "Un. Deux.", "fr", "")]
+    assert batch.num_left_out == 2
 
 
 def test_version_1_by_another_tool(tmp_path):

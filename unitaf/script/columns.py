@@ -53,9 +53,7 @@ def find_columns(header: Sequence[str], script: str) -> Columns:
         ConfigError: If a name occurs twice, if two columns claim one role, or if there is no id or
             no text.
     """
-    twice = [name for name, count in Counter(header).items() if count > 1]
-    if twice:
-        raise ConfigError(f"script {script} has more than one column {_quoted(twice)}; rename them")
+    refuse_twins(header, script)
     claims = {role: _claimants(role, header) for role in ALIASES}
     either = [name for name in header if _plain(name) == EITHER]
     for role in ("text", "line_id"):
@@ -79,6 +77,13 @@ def find_columns(header: Sequence[str], script: str) -> Columns:
         )
     taken = set(roles.values())
     return Columns(roles, tuple(name for name in header if name not in taken))
+
+
+def refuse_twins(header: Sequence[str], script: str) -> None:
+    """Raise `ConfigError` if a name occurs twice in a header."""
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        raise ConfigError(f"script {script} has more than one column {_quoted(twice)}; rename them")
 
 
 def _claimants(role: str, header: Sequence[str]) -> list[str]:

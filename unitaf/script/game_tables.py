@@ -1,27 +1,35 @@
-"""The CSV tables of game engines, known by their headers.
+r"""The CSV tables of game engines, known by their headers.
 
-Unreal's dialogue script: the id is ``AudioFileName`` without ``.wav``, the text ``SpokenDialogue``.
-Unity's localization table: a row is a line in every language whose cell is filled, such as
-``English(en)``. Pixel Crushers' database: the id is ``entrytag``, the text ``DialogueText``, else
-``MenuText``; the speaker is the actor's name; groups and empty entries are not lines.
+- ``unreal``: a dialogue script that Unreal exports. The id is ``AudioFileName`` without ``.wav``,
+  the text ``SpokenDialogue``.
+- ``unreal_strings``: an Unreal string table. The id is ``Key``, the text ``SourceString``, in which
+  line breaks and tabs are written ``\n`` and ``\t``.
+- ``unity``: a table of Unity's localization package. A row is a line in every language whose cell
+  is filled, in columns such as ``English(en)``.
+- ``pixel_crushers``: a database of the Dialogue System. The id is ``entrytag``, the speaker the
+  actor's name, the text ``DialogueText``, else ``MenuText``; an entry is a line in every language
+  whose column of type ``Localization`` is filled, too. Groups and empty entries are not lines.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unitaf.errors import ConfigError
-from unitaf.script.delimited import delimited_records
+from unitaf.script.delimited import DelimitedRecord, delimited_records
 from unitaf.script.language import LANGUAGE_PATTERN
 from unitaf.script.lines import Reject, ScriptDefaults
 from unitaf.script.records import Record, RecordSource
 from unitaf.script.source import open_text
 
 _UNREAL_ROLES = {"line_id": "AudioFileName", "text": "SpokenDialogue", "speaker": "SpeakingVoice"}
+_STRINGS_ROLES = {"line_id": "Key", "text": "SourceString"}
 _UNITY_ROLES = {"line_id": "Key", "text": "text", "language": "language"}
 _PIXEL_ROLES = {"line_id": "entrytag", "text": "DialogueText", "speaker": "Actor"}
+_LANGUAGE = re.compile(LANGUAGE_PATTERN)
 _LANGUAGE_COLUMN = re.compile(r".*\((" + LANGUAGE_PATTERN.strip("^$") + r")\)")
+_ESCAPE = re.compile(r"\\([nrt\\])")
 _SECTIONS = (
     "Database", "Actors", "Items", "Locations", "Variables", "Conversations", "DialogueEntries",
     "OutgoingLinks",
@@ -30,35 +38,40 @@ _SECTIONS = (
 
 def game_table(path: Path) -> str:
     """Return the format that the header of a CSV file shows, ``csv`` if it is no engine's."""
-    header = next(_rows(path), (1, [""], ""))[1]
-    if header[:1] and header[0] in _SECTIONS and not any(header[1:]):
+    header = _header(path, ())
+    if header and header[0] in _SECTIONS and all(_is_unnamed(name) for name in header[1:]):
         return "pixel_crushers"
     if set(_UNREAL_ROLES.values()) <= set(header):
         return "unreal"
+    if set(_STRINGS_ROLES.values()) <= set(header):
+        return "unreal_strings"
     if "Key" in header and any(map(_LANGUAGE_COLUMN.fullmatch, header)):
         return "unity"
     return "csv"
 
 
 def unreal_source(path: Path, _defaults: ScriptDefaults) -> RecordSource:
-    """Open a dialogue script that Unreal's localization dashboard exported.
+    """Open a dialogue script that Unreal exported.
 
     Raises:
         ConfigError: If a column is missing.
     """
     header = _header(path, _UNREAL_ROLES.values())
-    at = header.index("AudioFileName")
+    return _changed(
+        path, header, _UNREAL_ROLES, "AudioFileName", lambda name: re.sub(r"(?i)\.wav$", "", name)
+    )
 
-    def records() -> Iterator[Record | Reject]:
-        for record in _even(path, len(header)):
-            if isinstance(record, Record):
-                values = list(record.values)
-                values[at] = re.sub(r"\.wav$", "", str(values[at]), flags=re.IGNORECASE)
-                yield Record(record.row, values)
-            else:
-                yield record
 
-    return RecordSource(header, _UNREAL_ROLES, records)
+def unreal_strings_source(path: Path, _defaults: ScriptDefaults) -> RecordSource:
+    """Open a string table of Unreal.
+
+    Raises:
+        ConfigError: If a column is missing.
+    """
+    header = _header(path, _STRINGS_ROLES.values())
+    return _changed(
+        path, header, _STRINGS_ROLES, "SourceString", lambda text: _ESCAPE.sub(_unescaped, text)
+    )
 
 
 def unity_source(path: Path, _defaults: ScriptDefaults) -> RecordSource:
@@ -83,8 +96,7 @@ def unity_source(path: Path, _defaults: ScriptDefaults) -> RecordSource:
                 if str(record.values[n]).strip():
                     yield Record(record.row, [*kept, record.values[n], tag])
 
-    names = [*(header[n] for n in others), "text", "language"]
-    return RecordSource(names, _UNITY_ROLES, records)
+    return RecordSource([*(header[n] for n in others), "text", "language"], _UNITY_ROLES, records)
 
 
 def pixel_crushers_source(path: Path, _defaults: ScriptDefaults) -> RecordSource:
@@ -93,66 +105,141 @@ def pixel_crushers_source(path: Path, _defaults: ScriptDefaults) -> RecordSource
     Raises:
         ConfigError: If it has no dialogue entries.
     """
-    actors: dict[str, str] = {}
-    header: list[str] = []
+    database = _read_database(path)
+    if not set(_PIXEL_ROLES.values()) <= set(database.header):
+        raise ConfigError(
+            f"script {path} has no section DialogueEntries with the columns "
+            f"{', '.join(_PIXEL_ROLES.values())}"
+        )
+    kept = [name for name in database.header if name not in database.languages]
+    roles = {**_PIXEL_ROLES, "language": "language"}
+    return RecordSource([*kept, "language"], roles, lambda: _entries(path, kept, database))
+
+
+@dataclass(slots=True)
+class _Database:
+    """What the sections of a Dialogue System database say of each other."""
+
+    actors: dict[str, str] = field(default_factory=dict)
+    header: list[str] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    """The columns of entries that are their texts in other languages."""
+
+
+def _read_database(path: Path) -> _Database:
+    found = _Database()
     columns: list[str] = []
-    for section, place, _row, fields in _sections(path):
+    for section, place, record in _sections(path):
         if place == 1:
-            columns = fields
-        if section == "Actors" and place > 2:
-            actor = dict(zip(columns, fields, strict=False))
-            actors[actor.get("ID", "")] = actor.get("Name", "")
-        elif section == "DialogueEntries" and place == 1:
-            header = fields
-    if not set(_PIXEL_ROLES.values()) <= set(header):
-        raise ConfigError(f"script {path} has no section DialogueEntries with {_PIXEL_ROLES}")
-    return RecordSource(header, _PIXEL_ROLES, partial(_entries, path, header, actors))
+            columns = _names(record.fields)
+            if section == "DialogueEntries":
+                found.header = columns
+        elif section == "DialogueEntries" and place == 2:
+            types = zip(columns, record.fields, strict=False)
+            found.languages = [
+                n for n, t in types if t == "Localization" and _LANGUAGE.fullmatch(n)
+            ]
+        elif section == "Actors" and place > 2:
+            actor = dict(zip(columns, record.fields, strict=False))
+            found.actors[actor.get("ID", "")] = actor.get("Name", "")
+    return found
 
 
-def _entries(path: Path, header: list[str], actors: dict[str, str]) -> Iterator[Record | Reject]:
-    for section, place, row, fields in _sections(path):
+def _entries(path: Path, kept: list[str], database: _Database) -> Iterator[Record | Reject]:
+    header = database.header
+    for section, place, record in _sections(path):
         if section != "DialogueEntries" or place <= 2:
             continue
-        if len(fields) != len(header):
-            reason = f"the entry has {len(fields)} fields, not the header's {len(header)}"
-            yield Reject(row, "", "", reason)
+        if len(record.fields) != len(header):
+            yield _uneven(record, len(header))
             continue
-        entry = dict(zip(header, ("" if f == "{{omit}}" else f for f in fields), strict=True))
-        entry["DialogueText"] = entry["DialogueText"] or entry.get("MenuText", "")
-        if entry.get("IsGroup") != "True" and entry["DialogueText"].strip():
-            entry["Actor"] = actors.get(entry["Actor"], entry["Actor"])
-            yield Record(row, list(entry.values()))
+        values = ("" if value == "{{omit}}" else value for value in record.fields)
+        entry = dict(zip(header, values, strict=True))
+        if entry.get("IsGroup", "").lower() == "true":
+            continue
+        entry["Actor"] = database.actors.get(entry["Actor"], entry["Actor"])
+        texts = {"": entry["DialogueText"] or entry.get("MenuText", "")}
+        texts |= {language: entry[language] for language in database.languages}
+        for language, text in texts.items():
+            if text.strip():
+                entry["DialogueText"] = text
+                yield Record(record.row, [*(entry[name] for name in kept), language])
 
 
-def _sections(path: Path) -> Iterator[tuple[str, int, int, list[str]]]:
-    """Give section, place in it from 0 for its heading, row and fields of every record."""
+def _sections(path: Path) -> Iterator[tuple[str, int, DelimitedRecord]]:
+    """Give section, place in it from 0 for its heading, and every record."""
     section, place = "", 0
-    for row, fields, _ in _rows(path):
+    for record in _rows(path):
         place += 1
-        if fields and fields[0] in _SECTIONS and not any(fields[1:]):
-            section, place = fields[0], 0
-        yield section, place, row, fields
+        if record.fields and record.fields[0] in _SECTIONS and not any(record.fields[1:]):
+            section, place = record.fields[0], 0
+        yield section, place, record
+
+
+def _changed(
+    path: Path,
+    header: list[str],
+    roles: Mapping[str, str],
+    column: str,
+    change: Callable[[str], str],
+) -> RecordSource:
+    """Return a table with one column changed."""
+    place = header.index(column)
+
+    def records() -> Iterator[Record | Reject]:
+        for record in _even(path, len(header)):
+            if isinstance(record, Record):
+                values = list(record.values)
+                values[place] = change(str(values[place]))
+                yield Record(record.row, values)
+            else:
+                yield record
+
+    return RecordSource(header, roles, records)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}[match[1]]
 
 
 def _header(path: Path, needed: Iterable[str]) -> list[str]:
-    header = next(_rows(path), (1, [""], ""))[1]
+    record = next(_rows(path), DelimitedRecord(1, []))
+    header = _names(record.fields)
     missing = [name for name in needed if name not in header]
     if missing:
-        raise ConfigError(f"script {path}, line 1: there is no column {', '.join(missing)}")
+        raise ConfigError(
+            f"script {path}, line {record.row}: there is no column {', '.join(missing)}"
+        )
     return header
 
 
+def _names(fields: Sequence[str]) -> list[str]:
+    return [name.strip() or f"column_{number}" for number, name in enumerate(fields, start=1)]
+
+
+def _is_unnamed(name: str) -> bool:
+    return name.startswith("column_")
+
+
 def _even(path: Path, width: int) -> Iterator[Record | Reject]:
-    rows = _rows(path)
-    next(rows)
-    for row, fields, fault in rows:
-        if fault or len(fields) != width:
-            reason = fault or f"the line has {len(fields)} fields, not the header's {width}"
-            yield Reject(row, "", "", reason)
-        else:
-            yield Record(row, fields)
+    records = _rows(path)
+    next(records)
+    for record in records:
+        is_even = len(record.fields) == width
+        yield Record(record.row, record.fields) if is_even else _uneven(record, width)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str], str]]:
+def _uneven(record: DelimitedRecord, width: int) -> Reject:
+    reason = f"the line has {len(record.fields)} fields, not the header's {width}"
+    return Reject(record.row, "", "", record.fault or reason)
+
+
+def _rows(path: Path) -> Iterator[DelimitedRecord]:
+    """Read a file with commas, or the semicolons that spreadsheets put there in some countries."""
+    widths = {}
+    for delimiter in ",;":
+        with open_text(path, newline="") as file:
+            header = next(delimited_records(file, delimiter), DelimitedRecord(1, []))
+            widths[delimiter] = len(header.fields)
     with open_text(path, newline="") as file:
-        yield from delimited_records(file, ",")
+        yield from delimited_records(file, max(widths, key=lambda delimiter: widths[delimiter]))

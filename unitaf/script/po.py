@@ -2,9 +2,9 @@
 
 The line's id is ``msgctxt``, or ``msgid`` where there is none; its text is ``msgstr``, in a
 template (``.pot``) ``msgid``. The language is the header's. Speaker, direction and length limit are
-read from the extracted comments (``#.``) and the translator's (``#``) as `notes` says. Entries that
-are not translated or are obsolete are not lines of the script; fuzzy ones if the job leaves them
-out. The whole file is held in memory.
+read from the extracted comments (``#.``) and the translator's (``#``) as `notes` says. Obsolete
+entries are no part of the script. Those that are not translated are left out, and fuzzy ones if the
+job says so. The whole file is held in memory.
 """
 
 import codecs
@@ -18,7 +18,7 @@ from unitaf.errors import ConfigError
 from unitaf.script.language import canonical_language
 from unitaf.script.lines import Reject, ScriptDefaults
 from unitaf.script.notes import NOTE_COLUMNS, read_notes
-from unitaf.script.records import Record, RecordSource
+from unitaf.script.records import Entry, LeftOut, Record, RecordSource
 
 _NAMES = ("line_id", "text", "language", *NOTE_COLUMNS, "state", "source_text", "reference")
 _CHARSET = re.compile(rb"charset=([^\s\"\\]+)")
@@ -49,17 +49,21 @@ def po_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
 
 def _records(
     entries: polib.POFile, language: str, is_template: bool, leaves_out_fuzzy: bool
-) -> Iterator[Record | Reject]:
+) -> Iterator[Entry]:
     for entry in entries:
-        if entry.obsolete or (leaves_out_fuzzy and entry.fuzzy):
+        if entry.obsolete:
             continue
-        row, line_id = entry.linenum or 0, entry.msgctxt or entry.msgid
+        row, line_id = max(entry.linenum or 1, 1), entry.msgctxt or entry.msgid
+        if leaves_out_fuzzy and entry.fuzzy:
+            yield LeftOut(row)
+            continue
         if entry.msgid_plural:
             reason = "the entry has plural forms; give each form an entry of its own"
             yield Reject(row, line_id[:200], "msgid_plural", reason)
             continue
         text = entry.msgid if is_template else entry.msgstr
         if not text:
+            yield LeftOut(row)
             continue
         notes = read_notes([("", entry.comment), ("", entry.tcomment)])
         yield Record(

@@ -20,6 +20,16 @@ class Record(NamedTuple):
     """One a column; None where there is none."""
 
 
+class LeftOut(NamedTuple):
+    """An entry that is no line of this script: not translated yet, or not approved."""
+
+    row: int
+
+
+Entry = Record | Reject | LeftOut
+"""What a file has at one place."""
+
+
 class RecordSource:
     """A script of records; columns without a role are carried as text.
 
@@ -33,7 +43,7 @@ class RecordSource:
         self,
         names: Sequence[str],
         roles: Mapping[str, str],
-        records: Callable[[], Iterator[Record | Reject]],
+        records: Callable[[], Iterator[Entry]],
     ) -> None:
         self._names = list(names)
         self._roles = roles
@@ -69,6 +79,7 @@ class RecordSource:
                     schema=extra_schema(self.schema, columns),
                 ),
                 rejects=[record for record in group if isinstance(record, Reject)],
+                num_left_out=sum(isinstance(record, LeftOut) for record in group),
             )
 
 

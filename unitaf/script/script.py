@@ -19,6 +19,7 @@ from unitaf.script.game_tables import (
     pixel_crushers_source,
     unity_source,
     unreal_source,
+    unreal_strings_source,
 )
 from unitaf.script.jsonl import JsonLinesSource
 from unitaf.script.lines import LineReader, Reject, ScriptDefaults, ScriptLine
@@ -37,6 +38,7 @@ FORMATS: dict[str, Callable[[Path, ScriptDefaults], Source]] = {
     "po": po_source,
     "xliff": xliff_source,
     "unreal": unreal_source,
+    "unreal_strings": unreal_strings_source,
     "unity": unity_source,
     "pixel_crushers": pixel_crushers_source,
 }
@@ -68,6 +70,8 @@ class ScriptBatch:
     """The columns that unitaf does not read, untouched; one row a line, if there is any column."""
     rejects: list[Reject]
     """The lines among these that cannot be made, in the script's order."""
+    num_left_out: int
+    """Entries among these that are not translated or approved, and so no lines."""
 
 
 class Script:
@@ -156,7 +160,7 @@ class Script:
             extras = pa.RecordBatch.from_arrays([*extras.columns, unspoken], schema=schema)
         if chunk.file:
             rejects = [replace(r, reason=f"{chunk.file}: {r.reason}") for r in rejects]
-        return ScriptBatch(lines, extras, rejects)
+        return ScriptBatch(lines, extras, rejects, chunk.num_left_out)
 
 
 def open_script(path: str | Path, defaults: ScriptDefaults) -> Script:

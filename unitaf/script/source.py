@@ -15,7 +15,7 @@ from typing import Protocol, TextIO, runtime_checkable
 import pyarrow as pa
 
 from unitaf.errors import ConfigError
-from unitaf.script.columns import Columns, find_columns
+from unitaf.script.columns import Columns, find_columns, refuse_twins
 from unitaf.script.lines import Reject
 
 
@@ -31,6 +31,8 @@ class Chunk:
     """The columns without a role, one row a record."""
     rejects: list[Reject]
     """The records that could not be read; they are not counted above."""
+    num_left_out: int = 0
+    """Entries among these that are not translated or approved, and so no records."""
     file: str = ""
     """Which file of a folder the records are from."""
 
@@ -67,6 +69,7 @@ def columns_of(source: Source, script: str) -> Columns:
     names = source.schema.names
     if not source.roles:
         return find_columns(names, script)
+    refuse_twins(names, script)
     taken = set(source.roles.values())
     return Columns(dict(source.roles), tuple(name for name in names if name not in taken))
 

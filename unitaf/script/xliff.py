@@ -1,11 +1,12 @@
 """XLIFF 1.2 and 2.x, streamed.
 
 The line's id is ``resname`` or ``id`` of a 1.2 ``trans-unit``, ``id`` of a 2.x ``unit``. Its text
-is the target, or the source in a file without a target language; a unit without a target is then
-not a line. Approved is, in 1.2, ``approved="yes"`` or the state ``final`` or ``signed-off``; in 2.x
-the state ``reviewed`` or ``final`` of every segment. Speaker, direction and length limit are read
-from notes as `notes` says, and the limit from ``maxwidth`` or ``sizeRestriction``. Placeholders
-(``ph``, ``x``) stand as the code that they hide, else by id.
+is the target, or the source in a file without a target language. Units that are not wholly
+translated are left out, and unapproved ones if the job says so. Approved is, in 1.2,
+``approved="yes"`` or the state ``final`` or ``signed-off``; in 2.x the state ``reviewed`` or
+``final`` of every segment. Speaker, direction and length limit are read from notes as `notes` says,
+and the limit from ``maxwidth`` or ``sizeRestriction``. Placeholders (``ph``, ``x``) stand as the
+code that they hide, else by id.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from unitaf.errors import ConfigError
 from unitaf.script.language import canonical_language
 from unitaf.script.lines import ScriptDefaults
 from unitaf.script.notes import NOTE_COLUMNS, read_notes
-from unitaf.script.records import Record, RecordSource
+from unitaf.script.records import LeftOut, Record, RecordSource
 
 _NAMES = ("line_id", "text", "language", *NOTE_COLUMNS, "state", "source_text")
 _APPROVED = frozenset({"final", "signed-off", "reviewed"})
@@ -42,7 +43,7 @@ def xliff_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
     return RecordSource(_NAMES, {}, partial(_records, path, defaults.leaves_out_unapproved))
 
 
-def _records(path: Path, leaves_out: bool) -> Iterator[Record]:
+def _records(path: Path, leaves_out: bool) -> Iterator[Record | LeftOut]:
     try:
         with open(path, "rb") as file:
             yield from _units(path, file, leaves_out)
@@ -53,10 +54,10 @@ def _records(path: Path, leaves_out: bool) -> Iterator[Record]:
         ) from error
 
 
-def _units(path: Path, file: IO[bytes], leaves_out: bool) -> Iterator[Record]:
+def _units(path: Path, file: IO[bytes], leaves_out: bool) -> Iterator[Record | LeftOut]:
     languages = _Languages("", "")
     for event, element in etree.iterparse(
-        file, events=("start", "end"), resolve_entities=False, remove_comments=True
+        file, events=("start", "end"), resolve_entities=False, remove_comments=True, remove_pis=True
     ):
         name = _local(element)
         if event == "start":
@@ -65,9 +66,7 @@ def _units(path: Path, file: IO[bytes], leaves_out: bool) -> Iterator[Record]:
             if name in ("xliff", "file"):
                 languages = _languages(path, element, languages)
         elif name in _UNITS:
-            record = _record(element, languages, leaves_out)
-            if record is not None:
-                yield record
+            yield _record(element, languages, leaves_out)
             element.clear()
             parent = element.getparent()
             while parent is not None and element.getprevious() is not None:
@@ -98,16 +97,16 @@ def _languages(path: Path, element: etree._Element, outer: _Languages) -> _Langu
     return _Languages(*found)
 
 
-def _record(unit: etree._Element, languages: _Languages, leaves_out: bool) -> Record | None:
+def _record(unit: etree._Element, languages: _Languages, leaves_out: bool) -> Record | LeftOut:
     codes = {str(data.get("id")): _text(data, {}) for data in unit.iterfind(".//{*}data")}
     owners = [child for child in unit if _local(child) in ("segment", "ignorable")] or [unit]
     source = "".join(_child_text(owner, "source", codes) for owner in owners)
-    target = "".join(_child_text(owner, "target", codes) for owner in owners)
+    target = _target(owners, codes)
     states = [_state(owner) for owner in owners if _local(owner) != "ignorable"]
     is_approved = unit.get("approved") == "yes" or set(states) <= _APPROVED
     text = target if languages.target else source
     if not text.strip() or (leaves_out and languages.target and not is_approved):
-        return None
+        return LeftOut(unit.sourceline or 1)
     notes = read_notes(
         (str(note.get("category") or note.get("from") or ""), _text(note, {}))
         for note in unit.iterfind(".//{*}note")
@@ -131,6 +130,22 @@ def _state(owner: etree._Element) -> str:
     return str(owner.get("state") or (target.get("state") if target is not None else "") or "")
 
 
+def _target(owners: list[etree._Element], codes: dict[str, str]) -> str:
+    """Return the translation if it is whole; what is between segments may have none of its own."""
+    is_whole = False
+    parts = []
+    for owner in owners:
+        part = _child_text(owner, "target", codes)
+        if _local(owner) == "ignorable":
+            part = part or _child_text(owner, "source", codes)
+        else:
+            is_whole = part.strip() != ""
+            if not is_whole:
+                break
+        parts.append(part)
+    return "".join(parts) if is_whole else ""
+
+
 def _child_text(owner: etree._Element, name: str, codes: dict[str, str]) -> str:
     child = owner.find("{*}" + name)
     return "" if child is None else _text(child, codes)
@@ -149,4 +164,4 @@ def _text(element: etree._Element, codes: dict[str, str]) -> str:
 
 
 def _local(element: etree._Element) -> str:
-    return etree.QName(element).localname
+    return str(element.tag).rpartition("}")[2]
