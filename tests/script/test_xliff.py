@@ -1,5 +1,6 @@
 import pytest
 from translate.storage import xliff as toolkit
+from translate.storage import xliff2 as toolkit_2
 
 from unitaf.errors import ConfigError
 from unitaf.script.lines import ScriptDefaults
@@ -46,18 +47,28 @@ def test_segments_are_one_line_with_what_is_between_them(tmp_path):
     assert batch.num_left_out == 2
 
 
-def test_version_1_by_another_tool(tmp_path):
-    store = toolkit.xlifffile(sourcelanguage="en", targetlanguage="pt-BR")
-    for name, target in (("a_1", "Olá"), ("a_2", "Vá")):
+@pytest.mark.parametrize(
+    "new", [toolkit.xlifffile, toolkit_2.Xliff2File], ids=["version 1", "version 2"]
+)
+def test_a_file_by_another_tool_gives_what_a_csv_by_hand_gives(tmp_path, new):
+    store = new(sourcelanguage="en", targetlanguage="pt-BR")
+    for name, target in (("a_1", "Olá"), ("a_2", "Vá <b>já</b>!"), ("a_3", "")):
         unit = store.addsourceunit("source " + name)
         unit.setid(name)
         unit.target = target
         unit.addnote("Speaker: Ann")
     store.units[0].markapproved()
+    store.units[1].markapproved(False)
     path = tmp_path / "a.xliff"
     path.write_bytes(bytes(store))
-    lines, _ = said(path)
-    assert lines == [("a_1", "Olá", "pt-BR", "Ann"), ("a_2", "Vá", "pt-BR", "Ann")]
+    by_hand = tmp_path / "b.csv"
+    by_hand.write_text(
+        "id,text,language,speaker\na_1,Olá,pt-BR,Ann\na_2,Vá já!,pt-BR,Ann\n", encoding="utf-8"
+    )
+    lines, batch = said(path)
+    assert lines == said(by_hand)[0]
+    assert (batch.rejects, batch.num_left_out) == ([], 1)
+    assert [line[0] for line in said(path, leaves_out_unapproved=True)[0]] == ["a_1"]
 
 
 @pytest.mark.parametrize(
