@@ -27,6 +27,7 @@ COMMANDS = {
     "checkpoint convert": {"file", "out", "release", "set_order"},
     "checkpoint show": {"checkpoint"},
     "tts check": {"engine", "directory", "keys"},
+    "tts adapt": {"config", "set_"},
 }
 
 

@@ -33,6 +33,7 @@ from unitaf.types import FaceAnimator, TextToSpeech
 
 if TYPE_CHECKING:
     from unitaf.data.transcription import Transcriber
+    from unitaf.tts.indextts2.engine import IndexTts2
 
 
 def build_tts(config: TtsConfig) -> TextToSpeech:
@@ -54,12 +55,17 @@ def build_tts(config: TtsConfig) -> TextToSpeech:
 
             return StubSpeech()
         case IndexTts2Config():
-            return _build_indextts2(config)
+            return build_indextts2(config)
         case _:
             assert_never(config)
 
 
-def _build_indextts2(config: IndexTts2Config) -> TextToSpeech:
+def build_indextts2(config: IndexTts2Config) -> "IndexTts2":
+    """Return the engine IndexTTS2.
+
+    Raises:
+        ConfigError: If its terms are not accepted, it is not installed, or a file or clip is wrong.
+    """
     if not config.licence_accepted:
         raise ConfigError(
             "tts.licence_accepted: set it to true if you keep to the terms of the weights:"

@@ -10,18 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from unitaf.cli.display import size
+from unitaf.config import load_adapt_config
 from unitaf.errors import ConfigError
 from unitaf.tts.voices import INDEXTTS2_TERMS
 
 if TYPE_CHECKING:
     from unitaf.tts.indextts2.inspection import FileCheck
 
+_PROGRESS_LINES = 100
+
 app = typer.Typer(help="Look after engines that bring files of their own.", no_args_is_help=True)
-
-
-@app.callback()
-def tts() -> None:
-    """Look after engines that bring files of their own."""
 
 
 @app.command()
@@ -44,6 +42,30 @@ def check(
     bad = [check.file.name for check in checks if not check.is_good]
     if bad:
         raise ConfigError(f"{directory} cannot be used as {engine} for want of {', '.join(bad)}")
+
+
+@app.command()
+def adapt(
+    config: Annotated[Path, typer.Option(help="A YAML job file.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a setting, such as steps=500.")
+    ] = None,
+) -> None:
+    """Teach an engine with a corpus, for when it does not sound like the data; makes a new one."""
+    job = load_adapt_config(config, set_ or [])
+    from unitaf.pipelines.adapt import adapt as run
+
+    console = Console(stderr=True)
+
+    def tell(step: int, loss: float) -> None:
+        if step % max(1, job.steps // _PROGRESS_LINES) == 0:
+            console.print(Text(f"step {step:,} of {job.steps:,}, loss {loss:.4f}"))
+
+    report = run(job, tell)
+    for reject in report.rejects:
+        console.print(Text(reject), soft_wrap=True)
+    told = f"{report.clips:,} clips, loss {report.loss_before:.4f} to {report.loss_after:.4f}"
+    print(f"{told} on {report.judged_on}; the model is in {job.out}")
 
 
 def _told(checks: "Sequence[FileCheck]") -> Iterator[str]:

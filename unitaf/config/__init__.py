@@ -31,6 +31,7 @@ from unitaf.config.settings import (
 )
 from unitaf.config.training import (
     DEFAULT_STAGES,
+    AdaptConfig,
     EvaluateConfig,
     LossName,
     MouthWeightConfig,
@@ -41,12 +42,14 @@ from unitaf.config.training import (
     TrainConfig,
     WorkersConfig,
     check_train_config,
+    load_adapt_config,
     load_evaluate_config,
     load_train_config,
 )
 
 __all__ = [
     "DEFAULT_STAGES",
+    "AdaptConfig",
     "AutoFaceConfig",
     "ClipsConfig",
     "EvaluateConfig",
@@ -75,6 +78,7 @@ __all__ = [
     "check_config",
     "check_train_config",
     "dump_config",
+    "load_adapt_config",
     "load_config",
     "load_evaluate_config",
     "load_prepare_config",

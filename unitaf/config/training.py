@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from unitaf.config.jobs import HibariConfig, TtsConfig
+from unitaf.config.jobs import HibariConfig, IndexTts2Config, TtsConfig
 from unitaf.config.settings import Settings, check_job, read_job
 
 Part = Literal["adapter", "decoder", "head", "expression"]
@@ -149,6 +149,35 @@ class EvaluateConfig(Settings):
     style: str = Field("pivot", description="A style's name, or own: of each clip's speaker.")
     cascade: str | None = Field(None, description="A checkpoint for the audio-driven baseline.")
     others: dict[str, str] = Field({}, description="More checkpoints, each by a name.")
+
+
+class AdaptConfig(Settings):
+    """One job of ``unitaf tts adapt``: a corpus teaches the engine to sound like it."""
+
+    tts: IndexTts2Config
+    corpus: str = Field(description="What `unitaf prepare` made: a folder or s3://bucket/prefix.")
+    out: str = Field(description="The folder to make: a model to name in tts.path.")
+    steps: int = Field(2000, ge=1)
+    clips: int = Field(2, ge=1, description="Clips a step.")
+    learning_rate: float = Field(5e-7, gt=0)
+    rank: int = Field(128, ge=1, description="Of the low-rank updates.")
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.tts.precision != "float32":
+            raise ValueError("small steps are lost in bfloat16: set tts.precision to float32")
+        return self
+
+
+def load_adapt_config(path: str | Path | None, overrides: Sequence[str] = ()) -> AdaptConfig:
+    """Read the job file of a TTS adaptation and apply overrides such as ``steps=500``.
+
+    Raises:
+        ConfigError: If the file cannot be read, is not YAML, or a setting is unknown or wrong.
+    """
+    values = read_job(path, overrides)
+    return check_job(AdaptConfig, values, str(path) if path is not None else "--set")
 
 
 def load_train_config(path: str | Path | None, overrides: Sequence[str] = ()) -> TrainConfig:
