@@ -127,7 +127,9 @@ FaceConfig = Annotated[
 class ScriptConfig(Settings):
     """The script, and how its lines are read."""
 
-    path: str | None = Field(None, description="A local file or s3://bucket/name; CSV, ...")
+    path: str | None = Field(
+        None, description="A file or folder here, or s3://bucket/name; CSV, XLSX, PO, ..."
+    )
     name: str | None = Field(
         None, description="What the script is called on the store; empty: its whole path."
     )
@@ -136,7 +138,7 @@ class ScriptConfig(Settings):
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of lines that name none.")
     max_characters: int = Field(5000, ge=1, description="Longer lines are rejected.")
     format: str | None = Field(
-        None, description="csv, tsv, jsonl, parquet, po, ...; empty: by the file's suffix."
+        None, description="csv, xlsx, po, unity, ...; empty: by the file's suffix and header."
     )
     sheet: str | None = Field(None, description="Of a workbook; empty: its first.")
     leave_out_unapproved: bool = Field(
@@ -148,7 +150,7 @@ class ScriptConfig(Settings):
     )
     directions: tuple[Literal["parentheses", "brackets", "asterisks"], ...] = Field(
         ("parentheses", "brackets", "asterisks"),
-        description="Marks in a text around what is not read aloud.",
+        description="What is in these marks and stands alone, or in brackets, is not read aloud.",
     )
     max_reject_fraction: float = Field(
         0.05,
