@@ -181,6 +181,7 @@ def build_script_defaults(config: GenerateConfig) -> ScriptDefaults:
         max_characters=script.max_characters,
         markup=MarkupRules(script.placeholders, frozenset(script.directions)),
         format=script.format,
+        columns=dict(script.columns.items()),
         sheet=script.sheet,
         leaves_out_unapproved=script.leave_out_unapproved,
     )

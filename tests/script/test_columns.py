@@ -22,18 +22,18 @@ from unitaf.script.columns import ALIASES, find_columns
     ],
 )  # fmt: skip
 def test_headers_that_people_use_are_understood(header, roles):
-    assert find_columns(header, "a.csv").roles == roles
+    assert find_columns(header, "a.csv", {}).roles == roles
 
 
 @pytest.mark.parametrize("role", list(ALIASES))
 def test_every_alias_leads_to_its_role(role):
     for alias in ALIASES[role]:
         others = [name for name in ("line_id", "text") if name != role]
-        assert find_columns([alias.upper(), *others], "a.csv").roles[role] == alias.upper()
+        assert find_columns([alias.upper(), *others], "a.csv", {}).roles[role] == alias.upper()
 
 
 def test_the_exact_name_wins_and_the_alias_is_carried():
-    columns = find_columns(["id", "line_id", "text", "Text", "note"], "a.csv")
+    columns = find_columns(["id", "line_id", "text", "Text", "note"], "a.csv", {})
     assert columns.roles == {"line_id": "line_id", "text": "text"}
     assert columns.extras == ("id", "Text", "note")
 
@@ -53,4 +53,15 @@ def test_the_exact_name_wins_and_the_alias_is_carried():
 )
 def test_a_header_that_cannot_be_used_is_told_in_one_sentence(header, message):
     with pytest.raises(ConfigError, match=message):
-        find_columns(header, "a.csv")
+        find_columns(header, "a.csv", {})
+
+
+def test_a_chosen_column_wins_over_every_name():
+    header = ["Key", "text", "dialogue", "Line (FR)"]
+    columns = find_columns(header, "a.csv", {"text": "Line (FR)", "speaker": "dialogue"})
+    assert columns.roles == {"line_id": "Key", "text": "Line (FR)", "speaker": "dialogue"}
+    assert columns.extras == ("text",)
+    with pytest.raises(
+        ConfigError, match=r"the text is in the column 'Nope', and script a\.csv has"
+    ):
+        find_columns(header, "a.csv", {"text": "Nope"})

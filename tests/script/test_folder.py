@@ -32,6 +32,17 @@ def test_files_of_any_kind_are_one_script_in_the_order_of_their_names(tmp_path):
         assert reject.reason.startswith("b.csv: the text '?' has no letter")
 
 
+def test_chosen_columns_are_those_of_every_file(tmp_path):
+    (tmp_path / "a.csv").write_text("Key,FR,text\na,Salut.,Hi.\n")
+    (tmp_path / "b.po").write_text('msgctxt "b"\nmsgid "Hi."\nmsgstr "Salut."\n')
+    with pytest.raises(ConfigError, match=r"b\.po has none"):
+        open_script(tmp_path, ScriptDefaults(columns={"text": "FR"}))
+    (tmp_path / "b.po").unlink()
+    (batch,) = open_script(tmp_path, ScriptDefaults(columns={"text": "FR"})).batches()
+    assert [x.utterance.text for x in batch.lines] == ["Salut."]
+    assert batch.extras.to_pydict() == {"text": ["Hi."], "script_file": ["a.csv"]}
+
+
 def test_a_bad_file_of_a_folder_is_named(tmp_path):
     (tmp_path / "b.csv").write_text("Key,Song\nb_1,Hi.\n")
     with pytest.raises(ConfigError, match=r"b\.csv has no column text"):

@@ -69,6 +69,17 @@ def test_formulas_and_merged_cells_are_rejected_by_the_cell(tmp_path):
     ]
 
 
+def test_chosen_columns_are_read(tmp_path):
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["Key", "EN", "FR"])
+        sheet.write_row(1, 0, ["a", "Hi.", "Salut."])
+    (batch,) = open_script(path, ScriptDefaults(language="fr", columns={"text": "FR"})).batches()
+    assert [x.utterance for x in batch.lines] == [Utterance("a", "Salut.", "fr")]
+    assert batch.extras.to_pydict() == {"EN": ["Hi."]}
+
+
 def chart(book):
     made = book.add_chart({"type": "line"})
     made.add_series({"values": "=Merged!$A$1:$A$2"})

@@ -140,6 +140,12 @@ class ScriptConfig(Settings):
     format: str | None = Field(
         None, description="csv, xlsx, po, unity, ...; empty: by the file's suffix and header."
     )
+    columns: dict[Literal["line_id", "text", "speaker", "language", "emotion", "seed"], str] = (
+        Field(
+            default_factory=dict,
+            description="What a column is where its name does not say so: {text: Line (FR)}.",
+        )
+    )
     sheet: str | None = Field(None, description="Of a workbook; empty: its first.")
     leave_out_unapproved: bool = Field(
         False, description="Fuzzy or unapproved translations are not lines of the script."

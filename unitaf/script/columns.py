@@ -4,7 +4,7 @@ Names are compared without case, spaces, underscores, hyphens and dots: ``Line I
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unitaf.errors import ConfigError
@@ -40,7 +40,7 @@ class Columns:
     """The other columns, in the file's order."""
 
 
-def find_columns(header: Sequence[str], script: str) -> Columns:
+def find_columns(header: Sequence[str], script: str, chosen: Mapping[str, str]) -> Columns:
     """Give every column of a header its role.
 
     A column whose name is exactly a role's wins over aliases.
@@ -48,14 +48,18 @@ def find_columns(header: Sequence[str], script: str) -> Columns:
     Args:
         header: The column names as the file has them.
         script: The file's name, for messages.
+        chosen: Role to column where the user decides.
 
     Raises:
-        ConfigError: If a name occurs twice, if two columns claim one role, or if there is no id or
-            no text.
+        ConfigError: If a name occurs twice, if two columns claim one role, if there is no id or no
+            text, or no column of a chosen name.
     """
-    refuse_twins(header, script)
-    claims = {role: _claimants(role, header) for role in ALIASES}
-    either = [name for name in header if _plain(name) == EITHER]
+    refuse_wrong_names(header, script, chosen)
+    free = [name for name in header if name not in chosen.values()]
+    claims = {
+        role: [chosen[role]] if role in chosen else _claimants(role, free) for role in ALIASES
+    }
+    either = [name for name in free if _plain(name) == EITHER]
     for role in ("text", "line_id"):
         if not claims[role]:
             claims[role], either = either, []
@@ -79,8 +83,14 @@ def find_columns(header: Sequence[str], script: str) -> Columns:
     return Columns(roles, tuple(name for name in header if name not in taken))
 
 
-def refuse_twins(header: Sequence[str], script: str) -> None:
-    """Raise `ConfigError` if a name occurs twice in a header."""
+def refuse_wrong_names(header: Sequence[str], script: str, chosen: Mapping[str, str]) -> None:
+    """Raise `ConfigError` if a name occurs twice in a header, or a chosen one not at all."""
+    for role, name in chosen.items():
+        if name not in header:
+            raise ConfigError(
+                f"script.columns says that the {role} is in the column {name!r}, and script "
+                f"{script} has none: its columns are {_quoted(header)}"
+            )
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise ConfigError(f"script {script} has more than one column {_quoted(twice)}; rename them")

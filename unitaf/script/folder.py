@@ -39,11 +39,6 @@ class FolderSource:
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = parts
-        self._roles = {
-            role: role
-            for role in ROLES
-            if role in REQUIRED or any(role in part.columns.roles for part in parts)
-        }
         self._extras: dict[str, pa.DataType] = {}
         for part in parts:
             for field in extra_schema(part.source.schema, part.columns):
@@ -55,15 +50,21 @@ class FolderSource:
                 "from; rename it"
             )
         self._extras[FILE] = pa.string()
+        self._roles = {
+            role: f"script.{role}" if role in self._extras else role
+            for role in ROLES
+            if role in REQUIRED or any(role in part.columns.roles for part in parts)
+        }
 
     @property
     def schema(self) -> pa.Schema:
         """The roles that any file has, and every other column in order of first use."""
-        return pa.schema([(role, pa.string()) for role in self._roles] + list(self._extras.items()))
+        names = [(name, pa.string()) for name in self._roles.values()]
+        return pa.schema(names + list(self._extras.items()))
 
     @property
     def roles(self) -> Mapping[str, str]:
-        """The roles that any file has; their columns are called as the roles."""
+        """The roles that any file has, called as the roles unless another column is."""
         return self._roles
 
     def chunks(self, columns: Columns, size: int) -> Iterator[Chunk]:

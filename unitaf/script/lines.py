@@ -58,6 +58,8 @@ class ScriptDefaults:
     markup: MarkupRules = field(default_factory=MarkupRules)
     format: str | None = None
     """One of `script.FORMATS`; None: by suffix and header."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Role to column where the names of the columns do not decide."""
     sheet: str | None = None
     """Of a workbook; None: its first."""
     leaves_out_unapproved: bool = False

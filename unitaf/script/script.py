@@ -79,16 +79,19 @@ class Script:
 
     Args:
         source: The file.
+        columns: Its columns.
         name: What messages call it.
         defaults: What a line has where the script says nothing.
 
     Raises:
-        ConfigError: If there is no id or text column, or a default is wrong.
+        ConfigError: If a default is wrong.
     """
 
-    def __init__(self, source: Source, name: str, defaults: ScriptDefaults) -> None:
+    def __init__(
+        self, source: Source, columns: Columns, name: str, defaults: ScriptDefaults
+    ) -> None:
         self._source = source
-        self._columns = columns_of(source, name)
+        self._columns = columns
         self._name = name
         self._reader = LineReader(self._columns.roles, defaults)
 
@@ -179,10 +182,14 @@ def open_script(path: str | Path, defaults: ScriptDefaults) -> Script:
     """
     path = Path(path)
     try:
-        source = _open_folder(path, defaults) if path.is_dir() else _open_file(path, defaults)
+        if path.is_dir():
+            folder = _open_folder(path, defaults)
+            return Script(folder, columns_of(folder, str(path), {}), str(path), defaults)
+        source = _open_file(path, defaults)
     except OSError as error:
         raise ConfigError(f"script {path} cannot be read: {error.strerror}") from error
-    return Script(source, str(path), defaults)
+    columns = columns_of(source, str(path), defaults.columns)
+    return Script(source, columns, str(path), defaults)
 
 
 def _open_file(path: Path, defaults: ScriptDefaults) -> Source:
@@ -203,7 +210,7 @@ def _open_file(path: Path, defaults: ScriptDefaults) -> Source:
     return FORMATS[name](path, defaults)
 
 
-def _open_folder(folder: Path, defaults: ScriptDefaults) -> Source:
+def _open_folder(folder: Path, defaults: ScriptDefaults) -> FolderSource:
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -214,5 +221,5 @@ def _open_folder(folder: Path, defaults: ScriptDefaults) -> Source:
     parts = []
     for name in names:
         source = _open_file(folder / name, defaults)
-        parts.append(Part(name, source, columns_of(source, str(folder / name))))
+        parts.append(Part(name, source, columns_of(source, str(folder / name), defaults.columns)))
     return FolderSource(parts)

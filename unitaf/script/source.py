@@ -15,7 +15,7 @@ from typing import Protocol, TextIO, runtime_checkable
 import pyarrow as pa
 
 from unitaf.errors import ConfigError
-from unitaf.script.columns import Columns, find_columns, refuse_twins
+from unitaf.script.columns import Columns, find_columns, refuse_wrong_names
 from unitaf.script.lines import Reject
 
 
@@ -56,22 +56,24 @@ class Source(Protocol):
         ...
 
 
-def columns_of(source: Source, script: str) -> Columns:
+def columns_of(source: Source, script: str, chosen: Mapping[str, str]) -> Columns:
     """Give every column of a source its role.
 
     Args:
         source: The script.
         script: Its name, for messages.
+        chosen: Role to column where the user decides.
 
     Raises:
         ConfigError: As `find_columns`.
     """
     names = source.schema.names
     if not source.roles:
-        return find_columns(names, script)
-    refuse_twins(names, script)
-    taken = set(source.roles.values())
-    return Columns(dict(source.roles), tuple(name for name in names if name not in taken))
+        return find_columns(names, script, chosen)
+    refuse_wrong_names(names, script, chosen)
+    roles = {**source.roles, **chosen}
+    taken = set(roles.values())
+    return Columns(roles, tuple(name for name in names if name not in taken))
 
 
 def extra_schema(schema: pa.Schema, columns: Columns) -> pa.Schema:

@@ -97,7 +97,7 @@ def xlsx_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
         )
     width = max(column for column, value in enumerate(header, 1) if value not in (None, ""))
     names = [str(name or f"column_{n}").strip() for n, name in enumerate(header[:width], 1)]
-    roles = find_columns(names, str(path)).roles
+    roles = find_columns(names, str(path), defaults.columns).roles
     return RecordSource(names, roles, partial(_records, sheet, number, names, roles))
 
 
