@@ -17,4 +17,5 @@ style lively 1.2 1.4 1.2
 style restrained 0.8 0.5 0.8
 unitaf train --config "$here/train.yaml" --set "corpus=$work/corpus" --set "out=$work/model"
 unitaf evaluate "$work/model/checkpoints/expression" "$work/corpus" \
-    --set "cascade=$work/model/checkpoints/a2f" --out "$work/evaluation.json"
+    --set "cascade=$work/model/checkpoints/a2f" --set style=own \
+    --out "$work/evaluation.json" --plot "$work/evaluation.png"
