@@ -19,9 +19,17 @@ from unitaf import timing
 from unitaf.errors import InputError
 from unitaf.face.adapter import FeatureAdapter, ReferenceAdapter
 from unitaf.face.decoder import FrameGrid, TcnDecoder
-from unitaf.face.expression import CrossAttentionResidual, EmotionResidual, FilmResidual
+from unitaf.face.expression import (
+    CrossAttentionResidual,
+    EmotionResidual,
+    FilmResidual,
+    emotion_channels,
+)
 from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS, column_indices
 from unitaf.types import FaceMotion, Speech, Utterance
+
+_CALM_S = 0.3
+"""The window over which channels of emotion are averaged: brows that follow every sound tremble."""
 
 Adapter = FeatureAdapter | ReferenceAdapter
 Residual = EmotionResidual | FilmResidual | CrossAttentionResidual
@@ -140,6 +148,7 @@ class FaceModelAnimator:
             raise ValueError(f"style_id must lie in 0 to {num_styles - 1}, not {style_id}")
         self._model = model.eval()
         self._columns = column_indices(CHANNELS, channels)
+        self._moods = np.flatnonzero(emotion_channels(channels))
         self._style_id = style_id
         self._fingerprint = fingerprint
         self._licence = licence
@@ -206,4 +215,18 @@ class FaceModelAnimator:
                 torch.tensor([self._style_id], device=device),
                 torch.tensor([utterance.emotion], device=device),
             )
-        return curves[0].cpu().numpy()
+        own = curves[0].cpu().numpy()
+        own[:, self._moods] = _calmed(own[:, self._moods], adapter.fps)
+        return own
+
+
+def _calmed(
+    curves: Float32[np.ndarray, "frames channels"], fps: float
+) -> Float32[np.ndarray, "frames channels"]:
+    """Average curves over a Hann window around each frame; ends are held beyond the clip."""
+    reach = round(0.5 * _CALM_S * fps)
+    window = np.hanning(2 * reach + 3)[1:-1]
+    window /= window.sum()
+    held = np.pad(curves, ((reach, reach), (0, 0)), "edge")
+    spans = np.lib.stride_tricks.sliding_window_view(held, len(window), axis=0)
+    return np.asarray(spans @ window, np.float32)
