@@ -151,3 +151,21 @@ def test_a_manifest_that_is_none_is_named(tmp_path: Path, storage: Storage, conf
     storage.create("manifests/broken.json", b"{")
     with pytest.raises(StorageError, match=r"manifests/broken\.json is not a manifest"):
         pending(write(tmp_path / "s.csv", 3), storage, config)
+
+
+def test_rejects_of_a_folder_name_the_file_and_untranslated_entries_are_counted(
+    tmp_path: Path, storage: Storage, config: GenerateConfig
+):
+    folder = tmp_path / "script"
+    folder.mkdir()
+    (folder / "a.csv").write_text("line_id,text\nx,Hi.\ny,?\n")
+    (folder / "b.csv").write_text("line_id,text,language\nz,Ho.,en\nx,Hi.,en\n")
+    (folder / "c.po").write_text('msgid "p"\nmsgstr ""\n\nmsgid "q"\nmsgstr "Ha."\n')
+    with open_job(str(folder), storage, config) as job:
+        rejects = sorted((row, reason) for row, _, _, reason, _ in job.ledger.rejects())
+        assert [(row, reason[:61]) for row, reason in rejects] == [
+            (3, "a.csv: the text '?' has no letter or digit to speak"),
+            (3, "b.csv: the same line_id and language stand in row 2 of a.csv"),
+        ]
+        counts = job.counts()
+        assert (counts.lines, counts.rejects, counts.left_out) == (5, 2, 1)

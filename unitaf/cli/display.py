@@ -117,6 +117,7 @@ def print_preview(preview: Preview) -> None:
         "Dry run: nothing is made",
         [
             ("lines", f"{counts.lines:,}"),
+            *_left_out(counts.left_out),
             ("rejected lines", f"{counts.rejects:,}"),
             ("takes needed", f"{counts.unique:,}"),
             ("there already", f"{counts.done:,}"),
@@ -130,6 +131,10 @@ def print_preview(preview: Preview) -> None:
         _print(f"row {row}: {line_id!r}, {column}: {reason}")
 
 
+def _left_out(count: int) -> list[tuple[str, str]]:
+    return [("not translated or approved", f"{count:,}")] if count else []
+
+
 def print_report(report: Report) -> None:
     """Print how a run went."""
     seconds = report.seconds
@@ -141,6 +146,7 @@ def print_report(report: Report) -> None:
     pairs = [
         ("store", report.store),
         ("lines", f"{report.lines:,}"),
+        *_left_out(report.left_out),
         ("with a take", f"{report.takes:,}"),
         ("takes made", f"{report.made:,}"),
         ("takes reused", f"{report.reused:,}"),

@@ -151,6 +151,7 @@ class Run:
             store=self._storage.uri,
             script=self._script,
             lines=self._counts.lines,
+            left_out=self._counts.left_out,
             takes=takes,
             made=recorder.made,
             reused=self._counts.done,

@@ -31,6 +31,9 @@ CREATE TABLE line (
     position INTEGER PRIMARY KEY, row INTEGER, line_id TEXT, language TEXT, speaker TEXT, text TEXT,
     emotion TEXT, seed INTEGER, key TEXT
 );
+CREATE TABLE part (
+    first INTEGER PRIMARY KEY, file TEXT
+);
 CREATE TABLE reject (
     row INTEGER, line_id TEXT, field TEXT, reason TEXT, stage TEXT
 );
@@ -46,6 +49,9 @@ CREATE TABLE done (
 
 
 _POSITION = pa.field(" position", pa.int64())
+_FILE = "(SELECT file FROM part WHERE part.first <= {} ORDER BY part.first DESC LIMIT 1)"
+_IN_FILE = f"coalesce({_FILE.format('line.position')} || ': ', '')"
+"""Begins a reason where the script is a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,8 @@ class Counts:
     lines: int
     """Lines of the script, the rejected ones included."""
     rejects: int
+    left_out: int
+    """Entries that are no lines: not translated yet, or not approved."""
     unique: int
     """Different takes that the script needs."""
     done: int
@@ -94,6 +102,7 @@ class Ledger:
         self._extras_path = folder / "extras.arrow"
         self._extra_schema = pa.schema([])
         self._columns: Mapping[str, str] = {}
+        self._num_left_out = 0
 
     def close(self) -> None:
         """Close the files."""
@@ -123,12 +132,18 @@ class Ledger:
         ):
             for batch in script.batches():
                 rows, rejects = [], list(batch.rejects)
+                self._num_left_out += batch.num_left_out
+                if batch.file:
+                    place = (position, batch.file)
+                    self._db.execute("INSERT OR REPLACE INTO part VALUES (?,?)", place)
                 for index, line in enumerate(batch.lines):
                     reject = check(line)
                     if reject is None:
                         rows.append(_line_row(position + index, line, key(line.utterance)))
                     else:
-                        rejects.append(replace(reject, column=self._column(reject.column)))
+                        reason = f"{batch.file}: {reject.reason}" if batch.file else reject.reason
+                        column = self._column(reject.column)
+                        rejects.append(replace(reject, column=column, reason=reason))
                 self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?)", rows)
                 self._db.executemany(
                     "INSERT INTO reject VALUES (?,?,?,?,'script')",
@@ -174,7 +189,9 @@ class Ledger:
             " count(DISTINCT CASE WHEN done.key IS NULL THEN language END)"
             " FROM job LEFT JOIN done USING (key)"
         )
-        return Counts(lines + rejects, rejects, unique, done, todo, characters, languages)
+        return Counts(
+            lines + rejects, rejects, self._num_left_out, unique, done, todo, characters, languages
+        )
 
     def keys(self) -> Iterator[str]:
         """Give every key that the script needs, in order."""
@@ -224,7 +241,7 @@ class Ledger:
         """Turn every line whose take was found impossible into a reject."""
         self._db.execute("BEGIN")
         self._db.execute(
-            "INSERT INTO reject SELECT line.row, line_id, field, reason, 'engine'"
+            f"INSERT INTO reject SELECT line.row, line_id, field, {_IN_FILE} || reason, 'engine'"
             " FROM line JOIN done USING (key) WHERE field IS NOT NULL"
         )
         self._db.executemany(
@@ -262,13 +279,15 @@ class Ledger:
 
     def _refuse_duplicates(self) -> None:
         self._db.execute(
-            "CREATE TEMP TABLE twin AS SELECT position, first FROM (SELECT position,"
-            " first_value(row) OVER w AS first, row_number() OVER w AS number FROM line"
+            "CREATE TEMP TABLE twin AS SELECT position, first, place FROM (SELECT position,"
+            " first_value(row) OVER w AS first, first_value(position) OVER w AS place,"
+            " row_number() OVER w AS number FROM line"
             " WINDOW w AS (PARTITION BY line_id, language ORDER BY position)) WHERE number > 1"
         )
         self._db.execute(
-            "INSERT INTO reject SELECT row, line_id, ?,"
-            " 'the same line_id and language stand in row ' || first, 'script'"
+            f"INSERT INTO reject SELECT row, line_id, ?, {_IN_FILE} ||"
+            " 'the same line_id and language stand in row ' || twin.first ||"
+            f" coalesce(' of ' || {_FILE.format('twin.place')}, ''), 'script'"
             " FROM line JOIN twin USING (position)",
             (self._column("line_id"),),
         )

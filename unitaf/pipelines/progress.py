@@ -48,6 +48,8 @@ class Report:
     script: str
     lines: int
     """Lines of the script, rejected ones included."""
+    left_out: int
+    """Entries of the script that are no lines: not translated yet, or not approved."""
     takes: int
     """Lines of the script that have a take now."""
     made: int

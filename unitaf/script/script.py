@@ -72,6 +72,8 @@ class ScriptBatch:
     """The lines among these that cannot be made, in the script's order."""
     num_left_out: int
     """Entries among these that are not translated or approved, and so no lines."""
+    file: str
+    """Which file of a folder these are from; empty if the script is one file."""
 
 
 class Script:
@@ -163,7 +165,7 @@ class Script:
             extras = pa.RecordBatch.from_arrays([*extras.columns, unspoken], schema=schema)
         if chunk.file:
             rejects = [replace(r, reason=f"{chunk.file}: {r.reason}") for r in rejects]
-        return ScriptBatch(lines, extras, rejects, chunk.num_left_out)
+        return ScriptBatch(lines, extras, rejects, chunk.num_left_out, chunk.file)
 
 
 def open_script(path: str | Path, defaults: ScriptDefaults) -> Script:
