@@ -5,7 +5,7 @@ here the code that ends it is made impossible, so that every line ends at its li
 it is still made at every step.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -60,42 +60,26 @@ WIDTHS = {
         PUBLISHED_VOCODER,
     ),
     "reduced": Sizes(
-        SpeechEncoderSizes(width=1024, feed_forward=512, heads=16, layers=1),
-        CodecSizes(width=96, feed_forward=192, layers=2, num_codes=8192, code_dim=8),
-        GptSizes(
+        replace(PUBLISHED_SPEECH_ENCODER, feed_forward=512, layers=1),
+        replace(PUBLISHED_CODEC, width=96, feed_forward=192, layers=2),
+        replace(
+            PUBLISHED_GPT,
             layers=6,
             width=320,
             heads=5,
-            max_text_ids=600,
-            max_codes=1815,
-            num_text_ids=12000,
-            num_codes=8194,
-            start_code=8192,
-            stop_code=8193,
-            start_text=0,
-            stop_text=1,
             speaker=ConditioningSizes(128, 512, 4, 2, 2.0),
             emotion=ConditioningSizes(128, 256, 4, 2, 2.0),
         ),
-        S2MelSizes(
+        replace(
+            PUBLISHED_S2MEL,
             latent_dim=320,
             content_dim=128,
-            num_mels=80,
-            style_dim=192,
             width=128,
             heads=2,
             layers=5,
             wavenet_layers=4,
-            wavenet_kernel=5,
         ),
-        VocoderSizes(
-            num_mels=80,
-            width=192,
-            rates=(4, 4, 2, 2, 2, 2),
-            kernels=(8, 8, 4, 4, 4, 4),
-            block_kernels=(3, 7, 11),
-            block_dilations=((1, 3, 5), (1, 3, 5), (1, 3, 5)),
-        ),
+        replace(PUBLISHED_VOCODER, width=192),
     ),
 }
 

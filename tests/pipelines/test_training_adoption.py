@@ -8,9 +8,9 @@ from tests.face.tiny_unitalker import babble
 from tests.pipelines.tiny_training import DESCRIBED
 from tests.test_checkpoint import tiny_checkpoint
 from unitaf import timing
-from unitaf.checkpoint.description import FaceModelDescription, FeatureSpace, Sizes
+from unitaf.checkpoint.description import FaceModelDescription, FeatureSpace
 from unitaf.checkpoint.unitalker import encoder_space, load_checkpoint
-from unitaf.config import StageConfig
+from unitaf.config import NetworkSizes, StageConfig
 from unitaf.errors import ConfigError
 from unitaf.face.decoder import FrameGrid
 from unitaf.face.model import FaceModel
@@ -30,7 +30,7 @@ def on_unitalker(folder: Path, **changes: object) -> FaceModelDescription:
     described = {
         "encoder": encoder_space(load_checkpoint(folder).description),
         "channels": CHANNELS,
-        "sizes": Sizes(decoder_dim=24, style_dim=64),
+        "sizes": NetworkSizes(decoder_dim=24, style_dim=64),
         **changes,
     }
     return DESCRIBED.model_copy(update=described)
@@ -72,7 +72,7 @@ def test_a_stage_begins_from_unitalker_and_moves_as_it_does(unitalker: Path) -> 
             r"reads its own encoder, but the corpus has the features of whisper: prepare it with",
         ),
         ({"fps": 60.0}, r"its set D6 moves at 30 fps, this network at 60: set network\.fps"),
-        ({"sizes": Sizes(decoder_dim=32)}, r"has another network: .* of the wrong shape"),
+        ({"sizes": NetworkSizes(decoder_dim=32)}, r"has another network: .* of the wrong shape"),
     ],
 )
 def test_a_unitalker_that_does_not_fit_is_refused(

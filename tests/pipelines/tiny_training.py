@@ -10,8 +10,8 @@ import torch
 
 from unitaf import timing
 from unitaf.audio import encode_audio
-from unitaf.checkpoint.description import FaceModelDescription, FeatureSpace, Sizes
-from unitaf.config import StageConfig, TrainConfig
+from unitaf.checkpoint.description import FaceModelDescription, FeatureSpace
+from unitaf.config import NetworkSizes, StageConfig, TrainConfig
 from unitaf.data.clips import Clip
 from unitaf.data.corpus import CATALOG_SCHEMA, CorpusInfo
 from unitaf.data.features import FeatureSet
@@ -33,7 +33,7 @@ DESCRIBED = FaceModelDescription(
     fps=30.0,
     channels=CHANNELS,
     styles=("ann", "ben"),
-    sizes=Sizes(**SMALL),
+    sizes=NetworkSizes(**SMALL),
     has_expression=False,
     mouth_interval=None,
     licence="CC0",

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from unitaf.checkpoint.files import DESCRIPTION_FILE, Described, parse_description
+from unitaf.config import NetworkSizes
 from unitaf.errors import ConfigError
 from unitaf.storage import open_storage
 
@@ -18,17 +19,6 @@ class FeatureSpace(Described):
     name: str = Field(description="The engine or encoder that gives them, as its fingerprint says.")
     dim: int = Field(ge=1)
     rate: float = Field(gt=0, description="Steps a second.")
-
-
-class Sizes(Described):
-    """The sizes of a face model that its features and channels do not decide."""
-
-    adapter_blocks: int = Field(3, ge=2)
-    adapter_groups: int = Field(8, ge=1)
-    decoder_dim: int = Field(256, ge=1)
-    style_dim: int = Field(64, ge=1)
-    expression_dim: int = Field(128, ge=1)
-    expression_blocks: int = Field(3, ge=1)
 
 
 class MouthInterval(Described):
@@ -60,7 +50,7 @@ class FaceModelDescription(Described):
     fps: float = Field(gt=0)
     channels: tuple[str, ...]
     styles: tuple[str, ...] = Field(description="Whose row is whose; the pivot's comes last.")
-    sizes: Sizes
+    sizes: NetworkSizes
     has_expression: bool = Field(description="Whether the residual has been trained.")
     mouth_interval: MouthInterval | None
     licence: str

@@ -57,7 +57,18 @@ DEFAULT_STAGES = (
 )
 
 
-class NetworkConfig(Settings):
+class NetworkSizes(Settings):
+    """The sizes of a face model that its features and channels do not decide."""
+
+    adapter_blocks: int = Field(3, ge=2)
+    adapter_groups: int = Field(8, ge=1)
+    decoder_dim: int = Field(256, ge=1)
+    style_dim: int = Field(64, ge=1)
+    expression_dim: int = Field(128, ge=1)
+    expression_blocks: int = Field(3, ge=1)
+
+
+class NetworkConfig(NetworkSizes):
     """The face model's clock and sizes; features, channels and styles are the corpus's."""
 
     fps: float | None = Field(None, gt=0, le=1000, description="Empty: the corpus's.")
@@ -65,12 +76,11 @@ class NetworkConfig(Settings):
         (),
         description="Channels whose names begin so are not learnt: blinks cannot be heard.",
     )
-    adapter_blocks: int = Field(3, ge=2)
-    adapter_groups: int = Field(8, ge=1)
-    decoder_dim: int = Field(256, ge=1)
-    style_dim: int = Field(64, ge=1)
-    expression_dim: int = Field(128, ge=1)
-    expression_blocks: int = Field(3, ge=1)
+
+    @property
+    def sizes(self) -> NetworkSizes:
+        """The sizes alone."""
+        return NetworkSizes(**self.model_dump(include=set(NetworkSizes.model_fields)))
 
 
 class OptimiserConfig(Settings):

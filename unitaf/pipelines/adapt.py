@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from unitaf.audio import resample
 from unitaf.build import build_indextts2
 from unitaf.config import AdaptConfig
+from unitaf.data.clip_reader import ClipReader
 from unitaf.data.clips import Clip
 from unitaf.data.corpus import Corpus, open_corpus
-from unitaf.data.payloads import decode_clips
-from unitaf.data.tables import open_parquet
 from unitaf.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -74,9 +73,7 @@ def adapt(config: AdaptConfig, on_step: Callable[[int, float], None]) -> AdaptRe
 
 def _clips(corpus: Corpus, split: str, most: int | None = None) -> Iterator[Clip]:
     rows = corpus.clips(split).slice(0, most).select(["file", "file_row"]).to_pylist()
-    for row in rows:
-        file = open_parquet(corpus.storage, row["file"])
-        yield from decode_clips(file.read_row_group(row["file_row"]))
+    return map(ClipReader(corpus).clip, rows)
 
 
 def _lessons(engine: "IndexTts2", clips: Iterator[Clip], rejects: list[str]) -> "Sequence[Lesson]":

@@ -8,12 +8,10 @@ have it.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from jaxtyping import Float32, Int64
 
@@ -23,10 +21,9 @@ from unitaf.build import build_tts
 from unitaf.checkpoint.description import PIVOT
 from unitaf.checkpoint.face_model import FaceModelCheckpoint, load_face_model
 from unitaf.config import EvaluateConfig
+from unitaf.data.clip_reader import ClipReader
 from unitaf.data.clips import Clip
 from unitaf.data.corpus import Corpus, open_corpus
-from unitaf.data.payloads import decode_clips, decode_features
-from unitaf.data.tables import open_parquet
 from unitaf.errors import ConfigError
 from unitaf.face.decoder import FrameGrid
 from unitaf.face.visemes import VisemeAnimator
@@ -119,9 +116,10 @@ def evaluate(checkpoint: str, corpus: str, config: EvaluateConfig | None = None)
     tallies = {name: _Tally(judge) for name in predictors}
     itself = _Tally(judge)
     engine = build_tts(config.tts)
-    reader = _Reader(opened)
+    reader = ClipReader(opened)
     for row in rows:
-        clip, features, encoded = reader.read(row)
+        clip = reader.clip(row)
+        features, encoded = (reader.features(row, name) for name in NEEDED)
         waveform = resample(clip.waveform(), clip.sample_rate, engine.sample_rate)
         heard = engine.encode(clip.utterance, waveform)
         speech = Speech(
@@ -186,10 +184,10 @@ def _of_animator(animator: FaceAnimator) -> Predictor:
 
 
 def _of_mean(corpus: Corpus) -> Predictor:
-    reader = _Reader(corpus)
+    reader = ClipReader(corpus)
     total, frames = np.zeros(len(CHANNELS)), 0
     for row in corpus.clips("train", NEEDED).to_pylist():
-        curves = reader.curves(row)
+        curves = reader.clip(row).curves
         total, frames = total + curves.sum(axis=0, dtype=np.float64), frames + len(curves)
     mean = (total / max(frames, 1)).astype(np.float32)
     return lambda held: np.repeat(mean[None], len(held.clip.curves), axis=0)
@@ -217,35 +215,6 @@ def _of_cascade(loaded: FaceModelCheckpoint, corpus: Corpus) -> Predictor:
         return curves
 
     return predict
-
-
-class _Reader:
-    """Reads single clips and their features."""
-
-    def __init__(self, corpus: Corpus) -> None:
-        self._corpus = corpus
-        self._open = cache(lambda name: open_parquet(corpus.storage, name))
-
-    def read(
-        self, row: Mapping[str, object]
-    ) -> tuple[Clip, Float32[np.ndarray, "steps dim"], Float32[np.ndarray, "encoder_steps width"]]:
-        """Return a clip, the engine's features and the audio encoder's."""
-        (clip,) = decode_clips(self._file(row, "file").read_row_group(row["file_row"]))
-        return clip, self._features(row, "tts"), self._features(row, "encoder")
-
-    def curves(self, row: Mapping[str, object]) -> Curves:
-        """Return the curves of a clip."""
-        table = self._file(row, "file").read_row_group(row["file_row"])
-        (clip,) = decode_clips(table)
-        return clip.curves
-
-    def _features(self, row: Mapping[str, object], name: str) -> Float32[np.ndarray, "steps dim"]:
-        table = self._file(row, f"{name}_file").read_row_group(row[f"{name}_row"])
-        dim = getattr(self._corpus.info, name).dim
-        return decode_features(table["features"][0].as_py(), dim).astype(np.float32)
-
-    def _file(self, row: Mapping[str, object], column: str) -> pq.ParquetFile:
-        return self._open(str(row[column]))
 
 
 class _Judge:

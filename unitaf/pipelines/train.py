@@ -31,7 +31,7 @@ from ray.train.torch import TorchTrainer
 from tensorboardX import SummaryWriter
 
 from unitaf.checkpoint.describe import checkpoint_licence
-from unitaf.checkpoint.description import FaceModelDescription, MouthInterval, Sizes
+from unitaf.checkpoint.description import FaceModelDescription, MouthInterval
 from unitaf.config import TrainConfig, check_train_config, dump_config
 from unitaf.errors import BackendError, ConfigError
 from unitaf.face.expression import emotion_channels
@@ -84,9 +84,7 @@ def train(config: TrainConfig, on_progress: OnTrainProgress | None = None) -> Tr
     _keep_job(config, out)
     if out.exists("report.json"):
         return TrainReport.from_json(out.read("report.json"))
-    clips = TrainingClips.open(config)
-    measure, interval = _measure(config, clips, out)
-    described = _describe(config, clips, interval)
+    clips, measure, described = _read_corpus(config, out)
     _check_starts(config, described)
     prepared = time.perf_counter()
     with ray_running():
@@ -131,9 +129,7 @@ def prepare_training(config: TrainConfig) -> Training:
     Raises:
         ConfigError: If the corpus or a setting cannot be used.
     """
-    clips = TrainingClips.open(config)
-    measure, interval = _measure(config, clips, open_storage(config.out))
-    described = _describe(config, clips, interval)
+    clips, measure, described = _read_corpus(config, open_storage(config.out))
     return Training(config, described, measure, clips.shard(0, 1), lone_worker())
 
 
@@ -157,6 +153,15 @@ def _keep_job(config: TrainConfig, out: Storage) -> None:
     free = {name: getattr(config, name) for name in _FREE}
     if kept.model_copy(update=free) != config:
         raise ConfigError(f"{out.uri} holds another training: give a new folder, or its own job")
+
+
+def _read_corpus(
+    config: TrainConfig, out: Storage
+) -> tuple[TrainingClips, FaceMeasure, FaceModelDescription]:
+    """Return a corpus, how its curves are measured, and the network that it is to teach."""
+    clips = TrainingClips.open(config)
+    measure, interval = _measure(config, clips, out)
+    return clips, measure, _describe(config, clips, interval)
 
 
 def _check_starts(config: TrainConfig, described: FaceModelDescription) -> None:
@@ -223,7 +228,7 @@ def _describe(
         fps=clips.fps,
         channels=clips.channels,
         styles=clips.styles,
-        sizes=Sizes(**config.network.model_dump(exclude={"fps", "left_out"})),
+        sizes=config.network.sizes,
         has_expression=False,
         mouth_interval=interval,
         licence=config.licence or _terms(config, clips),

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from unitaf.errors import ConfigError
+from unitaf.rigs.archives import read_archive
 
 NUM_PARAMETERS = 403
 """What the geometry uses of UniTalker's 413 numbers a frame (its data set D5)."""
@@ -212,9 +212,8 @@ def _pickled(path: str | Path, data: bytes) -> Mapping[str, Any]:
 
 def _npz(path: str | Path, data: bytes) -> Mapping[str, Any]:
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except (ValueError, TypeError, EOFError, BadZipFile, NotImplementedError) as error:
+        return read_archive(io.BytesIO(data))
+    except ValueError as error:
         raise ConfigError(f"the FLAME model {path} was not read: {error}") from error
 
 

@@ -10,12 +10,12 @@ import json
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float, Int64
 
 from unitaf.errors import ConfigError
+from unitaf.rigs.archives import read_archive
 from unitaf.rigs.arkit import BLENDSHAPES, UNITALKER_51
 from unitaf.rigs.blendshape import BlendshapeRig
 
@@ -42,9 +42,9 @@ def read_npz(path: str | Path, scale: float = 1.0) -> BlendshapeRig:
         ConfigError: If the file cannot be read, lacks an array or holds no ARKit shape.
     """
     try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile, NotImplementedError) as error:
+        with Path(path).open("rb") as stream:
+            arrays = read_archive(stream)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the rig {path}: {error}") from error
     if "meanshape" in arrays:
         arrays = {ours: arrays[key] for ours, key in _UNITALKER.items() if key in arrays}
