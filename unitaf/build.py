@@ -5,7 +5,6 @@ libraries of an engine are imported only where it is chosen.
 """
 
 import hashlib
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -108,11 +107,10 @@ EMBEDDED_STYLE = "plain"
 
 def embedded_face_reads(tts: TextToSpeech) -> bool:
     """Return whether an engine has the features that the embedded face model was trained on."""
-    description = EMBEDDED_FACE / "checkpoint.json"
-    if not description.exists():
-        return False
-    features = json.loads(description.read_bytes())["features"]
-    ours = (features["name"], features["dim"], features["rate"])
+    from unitaf.checkpoint.description import read_face_model_description
+
+    features = read_face_model_description(str(EMBEDDED_FACE)).features
+    ours = (features.name, features.dim, features.rate)
     return ours == (tts.fingerprint.split()[0], tts.feature_dim, tts.feature_rate)
 
 

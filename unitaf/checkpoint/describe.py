@@ -21,7 +21,7 @@ def describe_checkpoint(uri: str | Path) -> str:
         ConfigError: If it is not a checkpoint.
     """
     data, file = _read(uri), f"{uri}/{DESCRIPTION_FILE}"
-    if checkpoint_kind(uri) == "face_model":
+    if _facts(uri, data).get("kind") == "face_model":
         return describe_face_model(parse_description(FaceModelDescription, data, file))
     return describe_unitalker(parse_unitalker(data, file))
 
@@ -35,7 +35,7 @@ def checkpoint_kind(uri: str | Path) -> str:
     Raises:
         ConfigError: If it is not a checkpoint.
     """
-    return str(_facts(uri).get("kind", ""))
+    return str(_facts(uri, _read(uri)).get("kind", ""))
 
 
 def checkpoint_licence(uri: str | Path) -> str:
@@ -47,7 +47,7 @@ def checkpoint_licence(uri: str | Path) -> str:
     Raises:
         ConfigError: If it is not a checkpoint.
     """
-    return str(_facts(uri).get("licence", ""))
+    return str(_facts(uri, _read(uri)).get("licence", ""))
 
 
 def _read(uri: str | Path) -> bytes:
@@ -58,10 +58,10 @@ def _read(uri: str | Path) -> bytes:
     return storage.read(DESCRIPTION_FILE)
 
 
-def _facts(uri: str | Path) -> dict[str, object]:
-    """Return what a checkpoint says about itself, unchecked."""
+def _facts(uri: str | Path, data: bytes) -> dict[str, object]:
+    """Return what a checkpoint's description file says, unchecked."""
     try:
-        facts = json.loads(_read(uri))
+        facts = json.loads(data)
     except ValueError as error:
         raise ConfigError(f"{uri}/{DESCRIPTION_FILE} is not valid JSON: {error}") from error
     return facts if isinstance(facts, dict) else {}

@@ -32,7 +32,8 @@ def po_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
     Raises:
         ConfigError: If it is not gettext's syntax, or the header's charset or language is unknown.
     """
-    text = _decode(path, _encoding(path))
+    data = path.read_bytes()
+    text = _decode(path, data, _encoding(path, data))
     language = _language(path, text)
     try:
         entries = polib.pofile(text)
@@ -76,8 +77,7 @@ def _records(
         )  # fmt: skip
 
 
-def _encoding(path: Path) -> str:
-    data = path.read_bytes()
+def _encoding(path: Path, data: bytes) -> str:
     found = _CHARSET.search(data)
     charset = found[1].decode("ascii", "replace") if found else _UNFILLED
     if found is None or charset == _UNFILLED or charset.lower().replace("-", "") == "utf8":
@@ -92,8 +92,7 @@ def _encoding(path: Path) -> str:
         ) from error
 
 
-def _decode(path: Path, encoding: str) -> str:
-    data = path.read_bytes()
+def _decode(path: Path, data: bytes, encoding: str) -> str:
     try:
         return data.decode(encoding).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
