@@ -24,7 +24,7 @@ check: .venv/installed
 	$(BIN)/lint-imports --no-cache
 
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci
 
 schemas: .venv/installed
 	$(BIN)/python -m unitaf.pipelines.schemas schemas
