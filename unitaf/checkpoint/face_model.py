@@ -24,6 +24,7 @@ from unitaf.checkpoint.devices import check_device
 from unitaf.checkpoint.files import DESCRIPTION_FILE, WEIGHTS_FILE
 from unitaf.errors import ConfigError
 from unitaf.face.adapter import FeatureAdapter
+from unitaf.face.calming import MoodAverage
 from unitaf.face.decoder import TcnDecoder, make_head
 from unitaf.face.expression import EmotionResidual, emotion_channels
 from unitaf.face.model import FaceModel, FaceModelAnimator
@@ -68,15 +69,16 @@ def build_face_model(described: FaceModelDescription) -> FaceModel:
     num_styles = len(described.styles) + 1
     decoder = TcnDecoder(described.encoder.dim, num_styles, sizes.decoder_dim, sizes.style_dim)
     head = make_head(sizes.decoder_dim, len(described.channels))
+    is_mood = emotion_channels(described.channels)
     expression = None
     if described.has_expression:
         expression = EmotionResidual(
             features.dim,
-            emotion_channels(described.channels),
+            is_mood,
             dim=sizes.expression_dim,
             num_blocks=sizes.expression_blocks,
         )
-    return FaceModel(adapter, decoder, head, expression)
+    return FaceModel(adapter, decoder, head, expression, MoodAverage(is_mood, described.fps))
 
 
 def write_face_model(

@@ -1,6 +1,6 @@
 """The face model: a text-to-speech engine's features in, curves out.
 
-``curves = mouth + expression(mouth)`` with ``mouth = head(decoder(adapter(features)))``.
+``curves = calming(mouth + expression(mouth))`` with ``mouth = head(decoder(adapter(features)))``.
 Conventions: masks are true where a step or frame is real; the model runs at its adapter's frame
 rate and `FaceModelAnimator` reads its curves at the times of any other. This module knows nothing
 about files or configuration.
@@ -18,31 +18,25 @@ from torch import Tensor, nn
 from unitaf import timing
 from unitaf.errors import InputError
 from unitaf.face.adapter import FeatureAdapter, ReferenceAdapter
+from unitaf.face.calming import MoodAverage
 from unitaf.face.decoder import FrameGrid, TcnDecoder
-from unitaf.face.expression import (
-    CrossAttentionResidual,
-    EmotionResidual,
-    FilmResidual,
-    emotion_channels,
-)
+from unitaf.face.expression import CrossAttentionResidual, EmotionResidual, FilmResidual
 from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS, column_indices
 from unitaf.types import FaceMotion, Speech, Utterance
-
-_CALM_S = 0.3
-"""The window over which channels of emotion are averaged: brows that follow every sound tremble."""
 
 Adapter = FeatureAdapter | ReferenceAdapter
 Residual = EmotionResidual | FilmResidual | CrossAttentionResidual
 
 
 class FaceModel(nn.Module):
-    """Adapter, decoder, head and, where there is one, the expression residual.
+    """Adapter, decoder, head and, where there are some, the expression residual and the calming.
 
     Args:
         adapter: Features to an audio encoder's feature space, at the model's frame rate.
         decoder: UniTalker's, on that feature space.
         head: The decoder's output to curves.
         expression: What emotion adds; None for the mouth alone.
+        calming: What the curves of `decode` go through last. Training compares what comes before.
     """
 
     def __init__(
@@ -51,12 +45,14 @@ class FaceModel(nn.Module):
         decoder: TcnDecoder,
         head: nn.Module,
         expression: Residual | None = None,
+        calming: MoodAverage | None = None,
     ) -> None:
         super().__init__()
         self.adapter = adapter
         self.decoder = decoder
         self.head = head
         self.expression = expression
+        self.calming = calming
 
     @property
     def fps(self) -> float:
@@ -67,7 +63,9 @@ class FaceModel(nn.Module):
     def frame_context(self) -> float:
         """How many frames a frame looks ahead and back; infinite if it sees the whole clip."""
         context = self.adapter.frame_context + len(self.decoder.blocks)
-        return context if self.expression is None else context + self.expression.frame_context
+        if self.expression is not None:
+            context += self.expression.frame_context
+        return context if self.calming is None else context + self.calming.frame_context
 
     def mouth(
         self,
@@ -90,12 +88,11 @@ class FaceModel(nn.Module):
         emotion: Float[Tensor, "batch emotions"],
     ) -> Float[Tensor, "batch frames channels"]:
         """Return curves at the frames of a grid that the adapter made, of a clip or a window."""
-        mouth = self.mouth(features, step_mask, grid, style_ids)
-        if self.expression is None:
-            return mouth
-        # The lips learn from speech only: the residual's error must not reach them.
-        delta: Tensor = self.expression(mouth.detach(), features, emotion, step_mask, grid)
-        return mouth + delta
+        curves = self.mouth(features, step_mask, grid, style_ids)
+        if self.expression is not None:
+            # The lips learn from speech only: the residual's error must not reach them.
+            curves = curves + self.expression(curves.detach(), features, emotion, step_mask, grid)
+        return curves if self.calming is None else self.calming(curves, grid.mask)
 
     def forward(
         self,
@@ -148,7 +145,6 @@ class FaceModelAnimator:
             raise ValueError(f"style_id must lie in 0 to {num_styles - 1}, not {style_id}")
         self._model = model.eval()
         self._columns = column_indices(CHANNELS, channels)
-        self._moods = np.flatnonzero(emotion_channels(channels))
         self._style_id = style_id
         self._fingerprint = fingerprint
         self._licence = licence
@@ -215,18 +211,4 @@ class FaceModelAnimator:
                 torch.tensor([self._style_id], device=device),
                 torch.tensor([utterance.emotion], device=device),
             )
-        own = curves[0].cpu().numpy()
-        own[:, self._moods] = _calmed(own[:, self._moods], adapter.fps)
-        return own
-
-
-def _calmed(
-    curves: Float32[np.ndarray, "frames channels"], fps: float
-) -> Float32[np.ndarray, "frames channels"]:
-    """Average curves over a Hann window around each frame; ends are held beyond the clip."""
-    reach = round(0.5 * _CALM_S * fps)
-    window = np.hanning(2 * reach + 3)[1:-1]
-    window /= window.sum()
-    held = np.pad(curves, ((reach, reach), (0, 0)), "edge")
-    spans = np.lib.stride_tricks.sliding_window_view(held, len(window), axis=0)
-    return np.asarray(spans @ window, np.float32)
+        return curves[0].cpu().numpy()

@@ -207,10 +207,12 @@ def _of_cascade(loaded: FaceModelCheckpoint, corpus: Corpus) -> Predictor:
         frames = timing.num_frames(clip.num_samples, clip.sample_rate, described.fps)
         grid = FrameGrid.on_clock([len(held.encoded)], [frames], encoder.rate, described.fps)
         read = grid.read(torch.from_numpy(held.encoded)[None])
-        own = model.head(model.decoder(read, grid.mask, style_ids))[0].numpy()
+        own = model.head(model.decoder(read, grid.mask, style_ids))
+        if model.calming is not None:
+            own = model.calming(own, grid.mask)
         curves = np.zeros_like(clip.curves)
         times = timing.frame_times(len(curves), clip.fps)
-        curves[:, columns] = timing.resample_linear(own, described.fps, times)
+        curves[:, columns] = timing.resample_linear(own[0].numpy(), described.fps, times)
         curves[:, : len(BLENDSHAPES)] = curves[:, : len(BLENDSHAPES)].clip(0.0, 1.0)
         return curves
 
