@@ -17,6 +17,7 @@ from unitaf.losses import (
     mouth_state_loss,
     mouth_state_weight,
     search_openness_interval,
+    velocity_loss,
     vertex_loss,
 )
 
@@ -87,6 +88,31 @@ def test_masked_frames_change_nothing_even_if_they_are_not_numbers(geometry: Fac
     frames = [side[mask][None].detach() for side in (predicted, target)]
     alone = all_losses(*frames, torch.ones(1, 14, dtype=torch.bool), geometry)
     torch.testing.assert_close(losses, alone, rtol=1e-12, atol=0.0)
+
+
+def test_the_velocity_loss_hears_trembling_and_no_offset() -> None:
+    target, mask = curves(1), ragged_mask()
+    trembling = target + 0.1 * (-1.0) ** torch.arange(FRAMES)[:, None]
+    assert velocity_loss(target + 0.3, target, mask).item() == pytest.approx(0.0, abs=1e-30)
+    assert velocity_loss(trembling, target, mask).item() == pytest.approx(0.2**2)
+
+
+def test_changes_at_masked_frames_do_not_count() -> None:
+    mask, target = ragged_mask(), curves(2)
+    predicted = curves(1)
+    expected = [
+        (predicted[row, :real] - target[row, :real]).diff(dim=0).square().mean(-1)
+        for row, real in enumerate((9, 4))
+    ]
+    predicted[~mask] = torch.nan
+    predicted.requires_grad_()
+    loss = velocity_loss(predicted, target, mask)
+    torch.testing.assert_close(loss, torch.cat(expected).mean())
+    loss.backward()
+    assert predicted.grad is not None
+    assert not predicted.grad[~mask].any()
+    with pytest.raises(ValueError, match="no frame"):
+        velocity_loss(target, target, mask & (torch.arange(FRAMES) < 1))
 
 
 def test_vertex_losses_are_those_of_the_vertices(

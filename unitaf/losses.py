@@ -99,6 +99,28 @@ def coefficient_loss(
     return _masked_mean(_difference(predicted, target, mask).square().mean(-1), mask)
 
 
+def velocity_loss(
+    predicted: Float[Tensor, "batch frames channels"],
+    target: Float[Tensor, "batch frames channels"],
+    mask: Bool[Tensor, "batch frames"],
+) -> Float[Tensor, ""]:
+    """Return the mean squared error of coefficients' change from frame to frame.
+
+    A face that is right on average but trembles costs little in `coefficient_loss` and much here
+    (VOCA, Cudeiro et al. 2019, arXiv 1905.03079, section 5).
+
+    Args:
+        predicted: Coefficients, any unit.
+        target: Coefficients, same unit and order.
+        mask: True on frames that count; a change counts if both its frames do.
+
+    Raises:
+        ValueError: If no change counts.
+    """
+    change = _difference(predicted, target, mask).diff(dim=1)
+    return _masked_mean(change.square().mean(-1), mask[:, 1:] & mask[:, :-1])
+
+
 def feature_alignment_loss(
     predicted: Float[Tensor, "batch frames dim"],
     target: Float[Tensor, "batch frames dim"],

@@ -10,7 +10,9 @@ from unitaf.config.jobs import HibariConfig, IndexTts2Config, TtsConfig
 from unitaf.config.settings import Settings, check_job, read_job
 
 Part = Literal["adapter", "decoder", "head", "expression"]
-LossName = Literal["features", "coefficient", "vertex", "mouth_state", "decoupled", "residual"]
+LossName = Literal[
+    "features", "coefficient", "velocity", "vertex", "mouth_state", "decoupled", "residual"
+]
 
 
 class StageConfig(Settings):

@@ -21,12 +21,18 @@ from unitaf.losses import (
     decoupled_mouth_state_loss,
     feature_alignment_loss,
     mouth_state_loss,
+    velocity_loss,
     vertex_loss,
 )
 
 MOUTH_LOSSES: frozenset[LossName] = frozenset({"mouth_state", "decoupled"})
 """Losses that weigh a frame by its mouth, so need the corpus's interval."""
-CURVE_LOSSES: frozenset[LossName] = MOUTH_LOSSES | {"coefficient", "vertex", "residual"}
+CURVE_LOSSES: frozenset[LossName] = MOUTH_LOSSES | {
+    "coefficient",
+    "velocity",
+    "vertex",
+    "residual",
+}
 PARTS = ("adapter", "decoder", "head", "expression")
 
 
@@ -156,6 +162,8 @@ class StageLosses(nn.Module):
                 return feature_alignment_loss(predicted.adapted, predicted.encoded, mask)
             case "coefficient":
                 return coefficient_loss(mouth, target, mask)
+            case "velocity":
+                return velocity_loss(mouth, target, mask)
             case "residual":
                 face = mouth.detach() + predicted.delta
                 columns = self._free_columns
