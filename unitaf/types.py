@@ -176,6 +176,11 @@ class TextToSpeech(Protocol):
         """Return the voice that says the utterances of a speaker."""
         ...
 
+    @property
+    def features_fingerprint(self) -> str:
+        """Changes whenever `encode` could give other features of a recording in the same voice."""
+        ...
+
     def load(self) -> None:
         """Load the models now rather than at the first utterance."""
         ...

@@ -13,9 +13,11 @@ from unitaf.build import build_extractors
 from unitaf.checkpoint.unitalker import encoder_space, load_checkpoint
 from unitaf.config import PrepareConfig, StubConfig
 from unitaf.data.features import EncoderFeatures, FeatureSet, SpeechFeatures
+from unitaf.data.manifests import ClipManifest, ClipRow
 from unitaf.data.payloads import decode_features, encode_features
 from unitaf.errors import BackendError, ConfigError, InputError
 from unitaf.tts.stub import StubSpeech
+from unitaf.types import NEUTRAL
 
 
 class Loudness:
@@ -48,6 +50,50 @@ def test_an_engine_follows_the_clip() -> None:
     extractor = SpeechFeatures(StubSpeech())
     assert extractor.set == FeatureSet("tts", "stub/1", 50.0, 8)
     assert extractor.extract(clip(0, 2.0)).features.shape == (100, 8)
+
+
+class Cast(StubSpeech):
+    """An engine with a voice for each speaker, and settings that recordings do not care about."""
+
+    features_fingerprint = "cast/1"
+
+    def __init__(self, pitch: float, **voices: str) -> None:
+        self._pitch, self._voices = pitch, voices
+
+    @property
+    def fingerprint(self) -> str:
+        return f"cast/1 pitch={self._pitch} voices={self._voices}"
+
+    def voice_of(self, speaker: str) -> str:
+        return self._voices.get(speaker, "")
+
+
+def test_another_voice_concerns_the_clips_of_its_speaker_only() -> None:
+    rows = [clip_row("k1", "ann"), clip_row("k2", "ben"), clip_row("k3", "ann")]
+    anns, both = clip_manifest(rows[::2]), clip_manifest(rows)
+    base, louder = SpeechFeatures(Cast(1, ann="a")), SpeechFeatures(Cast(2, ann="a", ben="b"))
+    assert base.set == louder.set
+    assert anns.features_key(base.voice_of) == anns.features_key(louder.voice_of)
+    assert both.features_key(base.voice_of) != both.features_key(louder.voice_of)
+    assert anns.features_key(base.voice_of) != clip_manifest(rows[:1]).features_key(base.voice_of)
+    heard = EncoderFeatures(Loudness(), "loudness/1")
+    assert anns.features_key(heard.voice_of) != anns.features_key(base.voice_of)
+
+
+def test_what_an_engine_says_itself_depends_on_all_its_settings() -> None:
+    sets = {SpeechFeatures(Cast(pitch), is_warped=False).set.id for pitch in (1, 2)}
+    assert len(sets) == 2
+    anns = clip_manifest([clip_row("k1", "ann")])
+    stub = SpeechFeatures(StubSpeech())
+    assert anns.features_key(stub.voice_of) == anns.features_key(lambda _: "")
+
+
+def clip_row(key: str, speaker: str) -> ClipRow:
+    return ClipRow(key, key, key, "train", speaker, "en", "", "given", NEUTRAL, (), 16000, 9, 9)
+
+
+def clip_manifest(rows: Sequence[ClipRow]) -> ClipManifest:
+    return ClipManifest("shard", "payload", 1, tuple(rows), (), ())
 
 
 def test_a_clip_without_features_is_told() -> None:

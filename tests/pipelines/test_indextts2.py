@@ -25,8 +25,10 @@ from unitaf.config import (
     check_config,
     check_train_config,
 )
+from unitaf.data.recordings import open_source
 from unitaf.errors import ConfigError
-from unitaf.pipelines.prepare import prepare
+from unitaf.pipelines.prepare import make_plan, pending_shards, prepare
+from unitaf.pipelines.preparing import RecordingShard
 from unitaf.pipelines.train import prepare_training
 from unitaf.storage import open_storage
 from unitaf.timing import num_frames
@@ -129,6 +131,11 @@ def test_settings_that_do_not_go_together_are_refused(model: Path, tmp_path: Pat
         check_config({"tts": config.tts.model_dump() | {"voices": {"*": voice}}}, "test")
 
 
+def left_to_prepare(folder: Path, config: PrepareConfig) -> list[RecordingShard]:
+    plan = make_plan(open_source(str(folder / "acted" / "takes"), "en", ""), config)
+    return pending_shards(open_storage(str(folder / "corpus")), plan)
+
+
 def test_recordings_train_a_face_for_it(model: Path, tmp_path: Path, ray_cluster: str):
     rows = [
         (f"l{index}", "a", f"{text} {other}")
@@ -137,19 +144,20 @@ def test_recordings_train_a_face_for_it(model: Path, tmp_path: Path, ray_cluster
     script = write_script(tmp_path / "script.csv", rows)
     acted = {"output": {"fps": 30}, "face": {"kind": "visemes"}, "run": {"num_actors": 1}}
     generate(script, tmp_path / "acted", check_config(acted, "test"))
-    config = job(model, {"a": write_clip(tmp_path / "a.wav", 0)})
-    prepared = prepare(
-        str(tmp_path / "acted" / "takes"),
-        tmp_path / "corpus",
-        PrepareConfig(
-            source=SourceConfig(kind="list"),
-            clips=ClipsConfig(fps=30, max_frozen_s=3, val_share=0, test_share=0),
-            tts=config.tts,
-            transcriber=None,
-            run=RunConfig(num_actors=1),
-        ),
+    clips = {name: write_clip(tmp_path / f"{name}.wav", seed) for seed, name in enumerate("ab")}
+    config = PrepareConfig(
+        source=SourceConfig(kind="list"),
+        clips=ClipsConfig(fps=30, max_frozen_s=3, val_share=0, test_share=0),
+        tts=job(model, {"a": clips["a"]}).tts,
+        transcriber=None,
+        run=RunConfig(num_actors=1),
     )
+    prepared = prepare(str(tmp_path / "acted" / "takes"), tmp_path / "corpus", config)
     assert (prepared.clips, prepared.rejects) == (9, 0)
+    more = config.model_copy(update={"tts": job(model, clips).tts})
+    other = config.model_copy(update={"tts": job(model, {"a": clips["b"]}).tts})
+    assert not left_to_prepare(tmp_path, more)
+    assert left_to_prepare(tmp_path, other)
     training = prepare_training(
         check_train_config(
             {

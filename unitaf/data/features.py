@@ -54,6 +54,10 @@ class Extractor(Protocol):
         """What they are."""
         ...
 
+    def voice_of(self, speaker: str) -> str:
+        """Return what else the features of a speaker's clips depend on; empty: nothing."""
+        ...
+
     def extract(self, clip: Clip) -> Extracted:
         """Return the features of a clip.
 
@@ -75,13 +79,19 @@ class SpeechFeatures:
     def __init__(self, engine: TextToSpeech, is_warped: bool = True) -> None:
         self._engine = engine
         self._is_warped = is_warped
-        fingerprint = engine.fingerprint if is_warped else f"{engine.fingerprint} stretched"
+        whole = engine.fingerprint
+        fingerprint = engine.features_fingerprint if is_warped else f"{whole} stretched"
+        self._is_one_for_all = fingerprint.startswith(whole)
         self._set = FeatureSet("tts", fingerprint, engine.feature_rate, engine.feature_dim)
 
     @property
     def set(self) -> FeatureSet:
         """What they are."""
         return self._set
+
+    def voice_of(self, speaker: str) -> str:
+        """Return the engine's voice for a speaker, unless all voices are in the fingerprint."""
+        return "" if self._is_one_for_all else self._engine.voice_of(speaker)
 
     def extract(self, clip: Clip) -> Extracted:
         """Say the clip and follow the recording.
@@ -119,6 +129,11 @@ class EncoderFeatures:
     def set(self) -> FeatureSet:
         """What they are."""
         return self._set
+
+    def voice_of(self, speaker: str) -> str:
+        """Return nothing: an encoder hears all speakers alike."""
+        del speaker
+        return ""
 
     def extract(self, clip: Clip) -> Extracted:
         """Encode the clip's sound.

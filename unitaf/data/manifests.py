@@ -4,16 +4,17 @@ On the corpus::
 
     clips/<shard>-<sha>.parquet                     payload
     manifests/clips/<shard>.json                    committed: yes
-    features/<set>/<clips>-<sha>.parquet            payload
-    manifests/features/<set>/<clips>.json           committed: yes
+    features/<set>/<key>-<sha>.parquet              payload
+    manifests/features/<set>/<key>.json             committed: yes
 
 A shard is named by its recordings and by what makes clips of them; features by the keys of the
-clips, so clips that are made again with the same content find their features there.
+clips and the voices of their speakers, so clips that are made again with the same content find
+their features there, and another voice concerns only the shards of its speaker.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -53,10 +54,15 @@ class ClipManifest:
     openness: tuple[int, ...]
     """Frames by jaw opening less lip closure, in equal bins from 0 to 1."""
 
-    @property
-    def clips_id(self) -> str:
-        """Names the features of these clips."""
-        return digest(clip.clip_key for clip in self.clips)
+    def features_key(self, voice_of: Callable[[str], str]) -> str:
+        """Name one kind of features of these clips.
+
+        Args:
+            voice_of: What the features of a speaker depend on besides their kind; may be empty.
+        """
+        speakers = sorted({clip.speaker for clip in self.clips})
+        voices = [f"{speaker}={voice}" for speaker in speakers if (voice := voice_of(speaker))]
+        return digest([*(clip.clip_key for clip in self.clips), *voices])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class FeatureManifest:
 
     set: FeatureSet
     clips: str
+    """As from `ClipManifest.features_key`."""
     payload: str
     payload_bytes: int
     rows: tuple[FeatureRow, ...]
@@ -96,14 +103,14 @@ def clips_payload_name(shard: str, data: bytes) -> str:
     return f"clips/{shard}-{hashlib.sha256(data).hexdigest()}.parquet"
 
 
-def features_manifest_name(features: FeatureSet, clips: str) -> str:
+def features_manifest_name(features: FeatureSet, key: str) -> str:
     """Return where the manifest of the features of some clips is kept."""
-    return f"manifests/features/{features.id}/{clips}.json"
+    return f"manifests/features/{features.id}/{key}.json"
 
 
-def features_payload_name(features: FeatureSet, clips: str, data: bytes) -> str:
+def features_payload_name(features: FeatureSet, key: str, data: bytes) -> str:
     """Return where the features of some clips are kept."""
-    return f"features/{features.id}/{clips}-{hashlib.sha256(data).hexdigest()}.parquet"
+    return f"features/{features.id}/{key}-{hashlib.sha256(data).hexdigest()}.parquet"
 
 
 def encode_manifest(manifest: ClipManifest | FeatureManifest) -> bytes:

@@ -16,7 +16,7 @@ from unitaf.build import build_extractors, build_transcriber, build_tts
 from unitaf.config import PrepareConfig, dump_config
 from unitaf.data.clips import KEY_VERSION, ClipMaker
 from unitaf.data.corpus import CorpusInfo
-from unitaf.data.features import FeatureSet
+from unitaf.data.features import Extractor
 from unitaf.data.importers import list_recordings
 from unitaf.data.manifests import (
     ClipManifest,
@@ -49,7 +49,7 @@ class Plan:
     shards: tuple[RecordingShard, ...]
     refusals: tuple[Refusal, ...]
     """Recordings that were refused when the source was listed."""
-    sets: tuple[FeatureSet, ...]
+    extractors: tuple[Extractor, ...]
 
 
 def prepare(
@@ -135,8 +135,7 @@ def make_plan(source: Source, config: PrepareConfig) -> Plan:
         )
         for group in group_by_content(stamped, size)
     )
-    sets = tuple(extractor.set for extractor in build_extractors(config))
-    return Plan(shards, tuple(refusals), sets)
+    return Plan(shards, tuple(refusals), tuple(build_extractors(config)))
 
 
 def group_by_content(
@@ -187,7 +186,7 @@ def pending_shards(storage: Storage, plan: Plan) -> list[RecordingShard]:
     pending = [shard for name, shard in names.items() if name not in there]
     for name, data in read_many(storage, [name for name in names if name in there]):
         manifest = _decoded(storage, name, data, decode_clip_manifest)
-        wanted = {features_manifest_name(one, manifest.clips_id) for one in plan.sets}
+        wanted = {_features_manifest(one, manifest) for one in plan.extractors}
         if manifest.clips and not wanted <= there:
             pending.append(names[name])
     return pending
@@ -205,14 +204,18 @@ def read_contents(storage: Storage, plan: Plan, max_cost: float) -> Contents:
         for name, data in read_many(storage, names)
     ]
     features = {}
-    for one in plan.sets:
-        wanted = [features_manifest_name(one, m.clips_id) for m in clips if m.clips]
-        features[one.name] = [
+    for one in plan.extractors:
+        wanted = [_features_manifest(one, manifest) for manifest in clips if manifest.clips]
+        features[one.set.name] = [
             _decoded(storage, name, data, decode_feature_manifest)
             for name, data in read_many(storage, wanted)
         ]
     listed = sum(len(shard.recordings) for shard in plan.shards) + len(plan.refusals)
     return Contents(clips, features, plan.refusals, listed, max_cost)
+
+
+def _features_manifest(extractor: Extractor, clips: ClipManifest) -> str:
+    return features_manifest_name(extractor.set, clips.features_key(extractor.voice_of))
 
 
 def _decoded(
@@ -225,7 +228,7 @@ def _decoded(
 
 
 def _info(source: Source, config: PrepareConfig, plan: Plan) -> CorpusInfo:
-    sets = {one.name: one for one in plan.sets}
+    sets = {one.set.name: one.set for one in plan.extractors}
     return CorpusInfo(
         source=source.uri,
         fps=config.clips.fps,

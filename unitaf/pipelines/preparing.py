@@ -107,7 +107,8 @@ class CorpusMaker:
         else:
             manifest = self._make_clips(shard, record)
         for extractor in self._extractors if manifest.clips else ():
-            if not self._corpus.exists(features_manifest_name(extractor.set, manifest.clips_id)):
+            name = features_manifest_name(extractor.set, manifest.features_key(extractor.voice_of))
+            if not self._corpus.exists(name):
                 self._make_features(manifest, extractor, record)
         record.num_takes, record.num_rejects = len(manifest.clips), len(manifest.refusals)
         record.audio_s = sum(clip.num_samples / clip.sample_rate for clip in manifest.clips)
@@ -163,17 +164,17 @@ class CorpusMaker:
             except InputError as error:
                 refusals.append(Refusal(clip.key, error.column, error.reason))
         data = encode_features(list(found), [one.features for one in found.values()])
-        features = extractor.set
+        features, key = extractor.set, clips.features_key(extractor.voice_of)
         manifest = FeatureManifest(
             set=features,
-            clips=clips.clips_id,
-            payload=features_payload_name(features, clips.clips_id, data),
+            clips=key,
+            payload=features_payload_name(features, key, data),
             payload_bytes=len(data),
             rows=tuple(FeatureRow(key, len(one.features), one.cost) for key, one in found.items()),
             refusals=tuple(refusals),
         )
         record.spent(features.name, started)
-        name = features_manifest_name(features, clips.clips_id)
+        name = features_manifest_name(features, key)
         self._commit(manifest.payload, data, name, manifest, record)
 
     def _commit(

@@ -142,6 +142,11 @@ class Hibari:
         del speaker
         return self._voice
 
+    @property
+    def features_fingerprint(self) -> str:
+        """As `fingerprint`: a recording is followed by what the voice says itself."""
+        return self._fingerprint
+
     def load(self) -> None:
         """Load the network and the dictionary."""
         _ = self._network, self._reader

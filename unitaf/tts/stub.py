@@ -76,6 +76,11 @@ class StubSpeech:
         del speaker
         return STUB_VOICE.voice
 
+    @property
+    def features_fingerprint(self) -> str:
+        """As `fingerprint`: nothing else is made."""
+        return self.fingerprint
+
     def load(self) -> None:
         """Do nothing: there is no model."""
 

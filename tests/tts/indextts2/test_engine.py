@@ -195,6 +195,17 @@ def test_a_take_is_known_by_its_voice_alone(
     assert greedy.fingerprint_of("ann") != engine.fingerprint_of("ann")
 
 
+def test_how_lines_are_made_does_not_change_how_recordings_are_read(
+    model: Path, voices: Mapping[str, VoiceSource], with_stop: Callable[[float], Path]
+) -> None:
+    engine = make_engine(model, voices)
+    other = make_engine(model, {"ann": voices["ben"]}, replace(QUICK, has_sound=False))
+    assert other.features_fingerprint == engine.features_fingerprint
+    assert other.features_fingerprint.split()[0] == engine.fingerprint.split()[0]
+    changed = make_engine(with_stop(0.25), voices)
+    assert changed.features_fingerprint != engine.features_fingerprint
+
+
 @pytest.mark.parametrize(
     ("change", "column", "reason"),
     [

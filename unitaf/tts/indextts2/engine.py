@@ -22,7 +22,14 @@ from unitaf.tts.indextts2.cast import ANY_SPEAKER, Cast, find_source
 from unitaf.tts.indextts2.clock import SpokenSegment
 from unitaf.tts.indextts2.decoding import code_limit
 from unitaf.tts.indextts2.description import EmotionReader
-from unitaf.tts.indextts2.files import EMOTION_READER, FILES, TOKENISER, find_files, hash_files
+from unitaf.tts.indextts2.files import (
+    EMOTION_READER,
+    FILES,
+    TOKENISER,
+    PublishedFile,
+    find_files,
+    hash_files,
+)
 from unitaf.tts.indextts2.frontend import MEL_RATE
 from unitaf.tts.indextts2.loading import load_networks
 from unitaf.tts.indextts2.maker import Maker, Piece, SpeechSettings
@@ -143,12 +150,18 @@ class IndexTts2:
             parts.append(f"description={_digest(source.description)}")
         return ",".join(parts)
 
+    @property
+    def features_fingerprint(self) -> str:
+        """Without the settings that recordings are not read with, such as those of the sound."""
+        return self._model(FILES)
+
     @cached_property
     def _makings(self) -> str:
-        return (
-            f"indextts2/{_REVISION} model={hash_files(self._folder, self._files)}"
-            f" settings={_digest(self._settings)} precision={self._hardware.precision}"
-        )
+        return f"{self._model(self._files)} settings={_digest(self._settings)}"
+
+    def _model(self, files: Sequence[PublishedFile]) -> str:
+        digest = hash_files(self._folder, files)
+        return f"indextts2/{_REVISION} model={digest} precision={self._hardware.precision}"
 
     @cached_property
     def cast(self) -> Cast:
