@@ -27,27 +27,24 @@ from benchmarks.indextts2_floors import Load, floors_s, measure_machine, now_s
 from benchmarks.indextts2_model import PRECISIONS, WIDTHS, make_networks, make_voice
 from benchmarks.lines import draw_lengths_s
 from unitaf.tts.indextts2.batches import BatchLimits, map_batches
-from unitaf.tts.indextts2.decoding import (
-    SKIPPED_POSITION,
-    TRAINED_POSITION,
-    decode,
-    make_search,
-)
+from unitaf.tts.indextts2.decoding import SKIPPED_POSITION, TRAINED_POSITION
 from unitaf.tts.indextts2.graphs import GraphedStep, PlainStep, StepMaker
-from unitaf.tts.indextts2.maker import line_noise, sound_limits
-from unitaf.tts.indextts2.networks import Networks, in_type_of
-from unitaf.tts.indextts2.prompt import generation_prompts, join_conditions
+from unitaf.tts.indextts2.maker import line_noise, stage_limits
+from unitaf.tts.indextts2.networks import Networks
 from unitaf.tts.indextts2.random import SeededNoise
 from unitaf.tts.indextts2.s2mel import target_frames
 from unitaf.tts.indextts2.search import Rules
 from unitaf.tts.indextts2.synthesis import (
     FlowSettings,
+    Segment,
     Spoken,
+    Written,
     make_content,
     make_mels,
     make_waveforms,
+    read_codes,
+    write_codes,
 )
-from unitaf.tts.indextts2.teaching import code_latents
 from unitaf.tts.indextts2.voice import Voice
 
 FACE_STAGES = ("decoding", "latents")
@@ -113,41 +110,35 @@ class Speaker:
 
     def say(self, lines: list[Line]) -> list[int]:
         """Make one batch and return how many samples each line has."""
-        spoken = self._speak(lines)
-        flow, vocoder = sound_limits(self._networks.device, len(lines))
-        pairs = list(zip(lines, spoken, strict=True))
+        limits = stage_limits(self._networks.device, len(lines))
+        with self._timed("decoding"):
+            written = self._write(lines)
+        pairs = list(zip(lines, written, strict=True))
+        steps = [len(line.text_ids) + len(each.codes) for line, each in pairs]
+        with self._timed("latents"):
+            spoken = map_batches(self._read, pairs, steps, limits.latents)
         frames = [target_frames(len(each.codes)) for each in spoken]
         prompted = [count + len(self._voice.content) for count in frames]
-        mels = map_batches(self._mels, pairs, prompted, flow)
+        mels = map_batches(self._mels, list(zip(lines, spoken, strict=True)), prompted, limits.flow)
         with self._timed("vocoder"):
-            waveforms = map_batches(self._waveforms, mels, frames, vocoder)
+            waveforms = map_batches(self._waveforms, mels, frames, limits.vocoder)
         text_ids, codes = [len(line.text_ids) for line in lines], [len(s.codes) for s in spoken]
         self.loads.append(Load(np.array(text_ids), np.array(codes), len(self._voice.content)))
         return [len(waveform) for waveform in waveforms]
 
-    @torch.no_grad()
-    def _speak(self, lines: list[Line]) -> list[Spoken]:
-        gpt, s2mel, device = self._networks.gpt, self._networks.s2mel, self._networks.device
-        texts = [line.text_ids for line in lines]
-        limits = torch.tensor([line.num_codes for line in lines], device=device)
-        noise = SeededNoise([line.seed for line in lines], device)
-        with self._timed("decoding"):
-            latents = self._voice.speaker_latents.expand(len(lines), -1, -1)
-            emotions = self._voice.spoken.expand(len(lines), -1)
-            conditions = join_conditions(gpt, in_type_of(latents, gpt), in_type_of(emotions, gpt))
-            search = make_search(gpt.sizes, self._way.rules, limits, noise)
-            prompts = generation_prompts(gpt, conditions, texts)
-            decoded = decode(gpt, prompts, search, self._way.second_position, self._way.new_step)
-            codes = [path.codes for path in decoded.paths]
-        with self._timed("latents"):
-            states = decoded.states
-            if states is None:
-                states = code_latents(gpt, conditions, texts, codes)
-            features = s2mel.gpt_layer(in_type_of(states, s2mel))
-        return [
-            Spoken(line, state[: len(line)], feature[: len(line)], is_stopped=False)
-            for line, state, feature in zip(codes, states, features, strict=True)
-        ]
+    def _write(self, lines: list[Line]) -> list[Written]:
+        networks, way = self._networks, self._way
+        noise = SeededNoise([line.seed for line in lines], networks.device)
+        segments = self._segments(lines)
+        return write_codes(networks, segments, noise, way.rules, way.second_position, way.new_step)
+
+    def _read(self, pairs: list[tuple[Line, Written]]) -> list[Spoken]:
+        segments = self._segments([line for line, _ in pairs])
+        return read_codes(self._networks, segments, [written for _, written in pairs])
+
+    def _segments(self, lines: list[Line]) -> list[Segment]:
+        voice = self._voice
+        return [Segment(line.text_ids, voice, voice.spoken, line.num_codes) for line in lines]
 
     def _mels(self, pairs: list[tuple[Line, Spoken]]) -> list[Tensor]:
         voices = [self._voice] * len(pairs)

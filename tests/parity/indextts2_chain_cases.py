@@ -33,7 +33,8 @@ from unitaf.tts.indextts2.synthesis import (
     make_content,
     make_mels,
     make_waveforms,
-    speak,
+    read_codes,
+    write_codes,
 )
 from unitaf.tts.indextts2.teaching import code_latents, teach, teaching_losses
 from unitaf.tts.indextts2.text import TextFront
@@ -135,7 +136,9 @@ def _speak(case: Case, networks: Networks, requests: list[Request]) -> list[Name
     named = [Named(request, i) for request in requests for i in range(len(request.segments))]
     config = {**case.json["config"], **requests[0].said}
     noise = stored_noise(case, [each.name for each in named])
-    spoken = speak(networks, [each.segment for each in named], noise, read_rules(config))
+    segments = [each.segment for each in named]
+    written = write_codes(networks, segments, noise, read_rules(config))
+    spoken = read_codes(networks, segments, written)
     for each, result in zip(named, spoken, strict=True):
         each.spoken = result
         start = f"intermediates/{each.name}"

@@ -1,5 +1,5 @@
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -16,7 +16,8 @@ from unitaf.tts.indextts2.synthesis import (
     make_content,
     make_mels,
     make_waveforms,
-    speak,
+    read_codes,
+    write_codes,
 )
 from unitaf.tts.indextts2.voice import (
     Voice,
@@ -29,6 +30,7 @@ from unitaf.tts.indextts2.voice import (
 RULES = Rules(3, 10.0, Sampling())
 SEEDS = [11, 12, 13, 14]
 LENGTHS = [4, 30, 12, 7]
+MANY_LENGTHS = [5, 120, 33, 8, 64, 17, 90, 5, 41, 12, 101, 26, 7, 55, 76, 19]
 
 
 def clip(seconds: float, seed: int) -> np.ndarray:
@@ -41,9 +43,9 @@ def voices() -> list[Voice]:
     return [read_voice(tiny.networks(), clip(0.6 + 0.2 * i, i), 24000) for i in range(2)]
 
 
-def segments(voices: list[Voice]) -> list[Segment]:
+def segments(voices: list[Voice], lengths: list[int] = LENGTHS) -> list[Segment]:
     random = torch.Generator().manual_seed(0)
-    texts = [torch.randint(2, 60, (n,), generator=random).tolist() for n in LENGTHS]
+    texts = [torch.randint(2, 60, (n,), generator=random).tolist() for n in lengths]
     return [
         Segment(tuple(ids), voices[i % 2], voices[i % 2].spoken, 20 + i)
         for i, ids in enumerate(texts)
@@ -52,11 +54,21 @@ def segments(voices: list[Voice]) -> list[Segment]:
 
 def said(batch: list[Segment], seeds: list[int], second_position: int = 2) -> list[Spoken]:
     noise = SeededNoise(seeds, torch.device("cpu"))
-    return speak(tiny.networks(), batch, noise, RULES, second_position)
+    written = write_codes(tiny.networks(), batch, noise, RULES, second_position)
+    return read_codes(tiny.networks(), batch, written)
 
 
-def heard(batch: list[Segment], spoken: list[Spoken], seeds: list[int]) -> list[torch.Tensor]:
-    networks = tiny.networks()
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A segment at every stage."""
+
+    spoken: Spoken
+    mel: torch.Tensor
+    waveform: torch.Tensor
+
+
+def make(batch: list[Segment], seeds: list[int]) -> list[Made]:
+    networks, spoken = tiny.networks(), said(batch, seeds)
     contents = make_content(networks, spoken)
     voices = [segment.voice for segment in batch]
     noises = [
@@ -64,21 +76,26 @@ def heard(batch: list[Segment], spoken: list[Spoken], seeds: list[int]) -> list[
         for seed, voice, content in zip(seeds, voices, contents, strict=True)
     ]
     mels = make_mels(networks, voices, contents, noises, FlowSettings(num_steps=3))
-    return make_waveforms(networks, mels)
+    return list(map(Made, spoken, mels, make_waveforms(networks, mels)))
 
 
-def test_segments_of_a_batch_sound_as_they_do_alone(voices: list[Voice]) -> None:
-    batch = segments(voices)
-    spoken = said(batch, SEEDS)
-    waveforms = heard(batch, spoken, SEEDS)
-    for row, segment in enumerate(batch):
-        alone = said([segment], SEEDS[row : row + 1])
-        assert spoken[row].codes == alone[0].codes
-        assert spoken[row].is_stopped == alone[0].is_stopped
-        torch.testing.assert_close(spoken[row].features, alone[0].features, atol=1e-4, rtol=1e-4)
-        waveform = heard([segment], alone, SEEDS[row : row + 1])[0]
-        torch.testing.assert_close(waveforms[row], waveform, atol=1e-4, rtol=1e-4)
-        assert len(waveform) == 256 * int(1.72 * len(alone[0].codes))
+@pytest.mark.parametrize("size", [4, 16])
+def test_segments_of_a_batch_sound_as_they_do_alone(voices: list[Voice], size: int) -> None:
+    every = segments(voices, MANY_LENGTHS)
+    order = torch.randperm(16, generator=torch.Generator().manual_seed(size)).tolist()
+    for rows in (order[start : start + size] for start in range(0, 16, size)):
+        for row, made in zip(rows, make([every[row] for row in rows], rows), strict=True):
+            (alone,) = make([every[row]], [row])
+            assert made.spoken.codes == alone.spoken.codes
+            assert made.spoken.is_stopped == alone.spoken.is_stopped
+            for one, other in (
+                (made.spoken.latents, alone.spoken.latents),
+                (made.spoken.features, alone.spoken.features),
+                (made.mel, alone.mel),
+                (made.waveform, alone.waveform),
+            ):
+                torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+            assert len(made.waveform) == 256 * int(1.72 * len(made.spoken.codes))
 
 
 def test_features_come_from_the_states_of_decoding_where_these_are_the_latents(
@@ -101,7 +118,7 @@ def test_networks_may_have_types_of_their_own(voices: list[Voice]) -> None:
     voice = read_voice(mixed, clip(0.5, 3), 24000)
     batch = [replace(segment, voice=voice) for segment in segments(voices)]
     noise = SeededNoise(SEEDS, torch.device("cpu"))
-    spoken = speak(mixed, batch, noise, RULES)
+    spoken = read_codes(mixed, batch, write_codes(mixed, batch, noise, RULES))
     contents = make_content(mixed, spoken)
     noises = [normal_noise(0, (80, len(voice.content) + len(content))) for content in contents]
     settings = FlowSettings(num_steps=2)

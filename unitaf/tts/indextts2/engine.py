@@ -2,7 +2,13 @@
 
 A line is cut into segments where the reference cuts it; the segments of all lines of a call are
 made in batches of similar length and joined on one clock. What depends on a voice alone is computed
-once. Randomness is a line's own, so that its codes do not depend on its batch.
+once.
+
+The same lines in the same batches have the same bytes, as lines of a shard are. In other batches a
+line has the same draws, for its randomness is its own, but sums are rounded otherwise: another code
+is taken where two are as likely to within rounding. Behind the codes a processor works line by
+line, so that equal codes have equal bytes; a GPU works on batches there too, equal to 1e-4 in
+float32. With batches of 1 a line depends on nothing else.
 
 Conventions: sound at 22.05 kHz, features at 50 a second, 1024 wide.
 """

@@ -1,7 +1,7 @@
 """Segments to sound, stage by stage, each in batches that fit it.
 
-Decoding wants segments of like length; the flow counts the frames of the voice's prompt too; the
-vocoder is bound by memory. So each stage makes batches of its own.
+Decoding wants texts of like length; the second pass counts the codes too, and the flow the frames
+of the voice's prompt; the vocoder is bound by memory. So each stage makes batches of its own.
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,16 @@ from unitaf.tts.indextts2.synthesis import (
     FlowSettings,
     Segment,
     Spoken,
+    Written,
     make_content,
     make_mels,
     make_waveforms,
-    speak,
+    read_codes,
+    write_codes,
 )
 from unitaf.tts.indextts2.voice import Voice
 
+_MOST_LATENT_STEPS = 65_536
 _MOST_FLOW_FRAMES = 65_536
 _MOST_VOCODER_FRAMES = 16_384
 _MOST_PADDING = 1.15
@@ -48,13 +51,25 @@ class SpeechSettings:
     """False: silence as long as the sound would be; the face is the same."""
 
 
-def sound_limits(device: torch.device, batch_size: int) -> tuple[BatchLimits, BatchLimits]:
-    """Return how large batches of the flow and of the vocoder may be.
+@dataclass(frozen=True, slots=True)
+class StageLimits:
+    """How large batches may be behind decoding."""
 
-    A core is as busy with one segment as with many, and every padded frame costs.
+    latents: BatchLimits
+    flow: BatchLimits
+    vocoder: BatchLimits
+
+
+def stage_limits(device: torch.device, batch_size: int) -> StageLimits:
+    """Return how large batches of each stage may be.
+
+    A core is as busy with one segment as with many, and every padded step costs. So on a processor
+    segments are made alone; then a segment with the same codes has the same bytes, whatever the
+    others are.
     """
     rows = 1 if device.type == "cpu" else batch_size
-    return (
+    return StageLimits(
+        BatchLimits(rows, _MOST_LATENT_STEPS, _MOST_PADDING),
         BatchLimits(rows, _MOST_FLOW_FRAMES, _MOST_PADDING),
         BatchLimits(rows, _MOST_VOCODER_FRAMES, _MOST_PADDING),
     )
@@ -91,9 +106,13 @@ class Maker:
     batch_size: int
 
     def speak(self, pieces: Sequence[Piece]) -> list[Spoken]:
-        """Decode segments."""
-        lengths = [len(piece.segment.text_ids) for piece in pieces]
-        return map_batches(self._speak, pieces, lengths, BatchLimits(self.batch_size))
+        """Decode segments and compute what their codes mean."""
+        texts = [len(piece.segment.text_ids) for piece in pieces]
+        written = map_batches(self._write, pieces, texts, BatchLimits(self.batch_size))
+        pairs = list(zip(pieces, written, strict=True))
+        steps = [count + len(each.codes) for count, each in zip(texts, written, strict=True)]
+        limits = stage_limits(self.networks.device, self.batch_size)
+        return map_batches(self._read, pairs, steps, limits.latents)
 
     def sound(self, pieces: Sequence[Piece], spoken: Sequence[Spoken]) -> list[Float[Tensor, " _"]]:
         """Make the waveforms of decoded segments, on the processor."""
@@ -106,19 +125,23 @@ class Maker:
             count + len(piece.segment.voice.content)
             for count, piece in zip(frames, pieces, strict=True)
         ]
-        flow, vocoder = sound_limits(self.networks.device, self.batch_size)
-        mels = map_batches(self._mels, pairs, prompted, flow)
-        return map_batches(self._waveforms, mels, frames, vocoder)
+        limits = stage_limits(self.networks.device, self.batch_size)
+        mels = map_batches(self._mels, pairs, prompted, limits.flow)
+        return map_batches(self._waveforms, mels, frames, limits.vocoder)
 
-    def _speak(self, batch: list[Piece]) -> list[Spoken]:
+    def _write(self, batch: list[Piece]) -> list[Written]:
         is_skipped = self.settings.reproduces_upstream
-        return speak(
+        return write_codes(
             self.networks,
             [piece.segment for piece in batch],
             SeededNoise([piece.seed for piece in batch], self.networks.device),
             self.settings.rules,
             SKIPPED_POSITION if is_skipped else TRAINED_POSITION,
         )
+
+    def _read(self, batch: list[tuple[Piece, Written]]) -> list[Spoken]:
+        segments = [piece.segment for piece, _ in batch]
+        return read_codes(self.networks, segments, [written for _, written in batch])
 
     def _mels(self, batch: list[tuple[Piece, Spoken]]) -> list[Float[Tensor, "mels _"]]:
         networks = self.networks

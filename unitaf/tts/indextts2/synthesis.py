@@ -13,11 +13,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from unitaf.tts.indextts2.cfm import PUBLISHED_GUIDANCE, PUBLISHED_STEPS, FlowInput
-from unitaf.tts.indextts2.decoding import (
-    SKIPPED_POSITION,
-    decode,
-    make_search,
-)
+from unitaf.tts.indextts2.decoding import SKIPPED_POSITION, decode, make_search
+from unitaf.tts.indextts2.graphs import StepMaker, make_step
 from unitaf.tts.indextts2.networks import Networks, in_type_of
 from unitaf.tts.indextts2.prompt import generation_prompts, join_conditions
 from unitaf.tts.indextts2.s2mel import target_frames
@@ -37,26 +34,37 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spoken:
-    """A segment as codes, before it is sound."""
+class Written:
+    """A segment as codes."""
 
     codes: tuple[int, ...]
+    is_stopped: bool
+    """False if the segment was cut at its limit."""
+    latents: Float[Tensor, "codes dim"] | None
+    """None if the states of decoding are not the latents."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """A segment as codes and what they mean, before it is sound."""
+
+    codes: tuple[int, ...]
+    is_stopped: bool
     latents: Float[Tensor, "codes dim"]
     features: Float[Tensor, "codes feature"]
     """What drives the face: 1024 numbers for each code."""
-    is_stopped: bool
-    """False if the segment was cut at its limit."""
 
 
 @torch.no_grad()
-def speak(
+def write_codes(
     networks: Networks,
     segments: Sequence[Segment],
     noise: Noise,
     rules: Rules,
     second_position: int = SKIPPED_POSITION,
-) -> list[Spoken]:
-    """Decode segments, best of similar length, and compute what the codes mean.
+    new_step: StepMaker = make_step,
+) -> list[Written]:
+    """Decode segments, best of similar length.
 
     Args:
         networks: All networks.
@@ -64,24 +72,55 @@ def speak(
         noise: Decides the draws, by number of the segment.
         rules: How codes are chosen.
         second_position: See `decoding`.
+        new_step: How a step is run.
     """
+    gpt = networks.gpt
+    limits = torch.tensor([segment.max_codes for segment in segments], device=networks.device)
+    texts = [segment.text_ids for segment in segments]
+    prompts = generation_prompts(gpt, _conditions(networks, segments), texts)
+    search = make_search(gpt.sizes, rules, limits, noise)
+    decoded = decode(gpt, prompts, search, second_position, new_step)
+    states = [None] * len(segments) if decoded.states is None else decoded.states
+    return [
+        Written(path.codes, path.is_stopped, None if state is None else state[: len(path.codes)])
+        for path, state in zip(decoded.paths, states, strict=True)
+    ]
+
+
+@torch.no_grad()
+def read_codes(
+    networks: Networks, segments: Sequence[Segment], written: Sequence[Written]
+) -> list[Spoken]:
+    """Compute what the codes of segments mean, by a second pass of the GPT if need be.
+
+    Args:
+        networks: All networks.
+        segments: One batch, best of similar length with their codes.
+        written: As from `write_codes`, all of them with latents or none.
+    """
+    known = [each.latents for each in written if each.latents is not None]
+    if not known:
+        texts, codes = [each.text_ids for each in segments], [each.codes for each in written]
+        states = code_latents(networks.gpt, _conditions(networks, segments), texts, codes)
+        known = [row[: len(each.codes)] for row, each in zip(states, written, strict=True)]
+    return [
+        Spoken(
+            each.codes,
+            each.is_stopped,
+            latents,
+            networks.s2mel.gpt_layer(in_type_of(latents, networks.s2mel)),
+        )
+        for each, latents in zip(written, known, strict=True)
+    ]
+
+
+def _conditions(
+    networks: Networks, segments: Sequence[Segment]
+) -> Float[Tensor, "segments conditions dim"]:
     gpt = networks.gpt
     latents = torch.stack([segment.voice.speaker_latents for segment in segments])
     emotions = torch.stack([segment.emotion for segment in segments])
-    conditions = join_conditions(gpt, in_type_of(latents, gpt), in_type_of(emotions, gpt))
-    texts = [segment.text_ids for segment in segments]
-    limits = torch.tensor([segment.max_codes for segment in segments], device=networks.device)
-    search = make_search(gpt.sizes, rules, limits, noise)
-    decoded = decode(gpt, generation_prompts(gpt, conditions, texts), search, second_position)
-    codes = [path.codes for path in decoded.paths]
-    states = decoded.states
-    if states is None:
-        states = code_latents(gpt, conditions, texts, codes)
-    features = networks.s2mel.gpt_layer(in_type_of(states, networks.s2mel))
-    return [
-        Spoken(path.codes, state[: len(path.codes)], feature[: len(path.codes)], path.is_stopped)
-        for path, state, feature in zip(decoded.paths, states, features, strict=True)
-    ]
+    return join_conditions(gpt, in_type_of(latents, gpt), in_type_of(emotions, gpt))
 
 
 @torch.no_grad()
