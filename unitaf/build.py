@@ -16,14 +16,18 @@ from unitaf.config import (
     GenerateConfig,
     HibariConfig,
     IndexTts2Config,
+    IndexTts2ServerConfig,
     PrepareConfig,
+    ServerSettings,
     StubConfig,
+    TritonFaceConfig,
+    TritonSpeechConfig,
     TtsConfig,
     VisemesConfig,
 )
 from unitaf.data.features import EncoderFeatures, Extractor, SpeechFeatures
 from unitaf.errors import ConfigError
-from unitaf.face.visemes import VisemeAnimator
+from unitaf.face.visemes import STYLES, VisemeAnimator
 from unitaf.rigs.arkit import CHANNELS
 from unitaf.script.lines import ScriptDefaults
 from unitaf.script.markup import MarkupRules
@@ -32,6 +36,7 @@ from unitaf.types import FaceAnimator, TextToSpeech
 
 if TYPE_CHECKING:
     from unitaf.data.transcription import Transcriber
+    from unitaf.triton.client import TritonClient
     from unitaf.tts.indextts2.engine import IndexTts2
 
 
@@ -55,8 +60,30 @@ def build_tts(config: TtsConfig) -> TextToSpeech:
             return StubSpeech()
         case IndexTts2Config():
             return build_indextts2(config)
+        case TritonSpeechConfig():
+            from unitaf.tts.triton import TritonSpeech
+
+            return TritonSpeech(_client(config, config.model))
         case _:
             assert_never(config)
+
+
+def speakers_of(config: TtsConfig) -> tuple[str, ...]:
+    """Return the speakers that a job gives a voice of their own."""
+    match config:
+        case IndexTts2Config() | IndexTts2ServerConfig():
+            return tuple(sorted(set(config.voices) - {"*"}))
+        case HibariConfig() | StubConfig() | TritonSpeechConfig():
+            return ()
+        case _:
+            assert_never(config)
+
+
+def _client(config: ServerSettings, model: str) -> "TritonClient":
+    from unitaf.triton.client import Limits, TritonClient
+
+    limits = Limits(config.timeout_s, config.retry_budget_s, config.max_in_flight)
+    return TritonClient(config.url, model, limits)
 
 
 def build_indextts2(config: IndexTts2Config) -> "IndexTts2":
@@ -101,9 +128,6 @@ def build_indextts2(config: IndexTts2Config) -> "IndexTts2":
 EMBEDDED_FACE = Path(__file__).parent / "face" / "embedded"
 """The checkpoint of the face model that ships."""
 
-EMBEDDED_STYLE = "plain"
-"""The style of it that is used unless one is asked for."""
-
 
 def embedded_face_reads(tts: TextToSpeech) -> bool:
     """Return whether an engine has the features that the embedded face model was trained on."""
@@ -136,11 +160,15 @@ def build_face(config: FaceConfig, tts: TextToSpeech) -> FaceAnimator:
             return _with_phones(rules, tts)
         case FaceModelConfig():
             return _build_face_model(config, tts)
+        case TritonFaceConfig():
+            from unitaf.face.triton import TritonFace
+
+            return TritonFace(_client(config, config.model))
         case AutoFaceConfig():
             if embedded_face_reads(tts):
-                config = FaceModelConfig(kind="model", style=EMBEDDED_STYLE)
+                config = FaceModelConfig(kind="model", style=config.style)
                 return _build_face_model(config, tts)
-            return _with_phones(VisemeAnimator(), tts)
+            return _with_phones(VisemeAnimator(**STYLES[config.style]), tts)
         case _:
             assert_never(config)
 

@@ -90,10 +90,10 @@ def test_what_was_made_since_the_first_cut_is_not_cut_again(
 ):
     script = write(tmp_path / "s.csv", 30)
     with open_job(script, storage, config) as job:
-        assert sum(len(shard) for shard in job.ledger.cut(8)) == 30
+        assert sum(len(shard.lines) for shard in job.ledger.cut(8)) == 30
         make(plan_work(job, config).pending[:2], storage, config)
         assert job.refresh()
-        assert sum(len(shard) for shard in job.ledger.cut(8)) == job.counts().todo < 30
+        assert sum(len(shard.lines) for shard in job.ledger.cut(8)) == job.counts().todo < 30
 
 
 def test_a_line_that_two_scripts_make_at_once_is_read_from_one_place(

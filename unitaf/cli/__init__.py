@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from unitaf.cli import animate, checkpoint, display, head, prepare, training, tts
+from unitaf.cli import animate, cast, checkpoint, display, head, prepare, serve, training, tts
 from unitaf.cli.interruption import interruptible
 from unitaf.config import load_config
 from unitaf.errors import ConfigError, UnitafError
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 app.add_typer(checkpoint.app, name="checkpoint")
+app.add_typer(serve.app, name="serve")
 app.add_typer(tts.app, name="tts")
 
 _INTERRUPTED = 130
@@ -40,6 +41,9 @@ def generate(
         str | None, typer.Argument(help="A folder or s3://bucket/prefix; or store of the job.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML job file.")] = None,
+    cast: Annotated[
+        str | None, typer.Option(help="Who speaks with which voice; `unitaf cast` writes one.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override a setting, such as output.fps=30.")
     ] = None,
@@ -48,7 +52,7 @@ def generate(
     ] = False,
 ) -> None:
     """Voice and animate every line of SCRIPT that STORE does not hold yet."""
-    job = load_config(config, set_ or [])
+    job = load_config(config, [*([f"cast={cast}"] if cast else []), *(set_ or [])])
     script, store = script or job.script.path, store or job.store
     if script is None or store is None:
         raise ConfigError("say which SCRIPT and which STORE, here or in the job file")
@@ -152,6 +156,7 @@ def voices() -> None:
 
 
 app.command()(animate.animate)
+app.command()(cast.cast)
 app.command()(head.head)
 app.command()(prepare.prepare)
 app.command()(training.train)

@@ -18,6 +18,7 @@ from unitaf.tts.voices import Voice
 from unitaf.types import Speech, Take
 
 _PLAIN_LINE_EVERY_S = 5.0
+_SPEAKERS_SHOWN = 10
 
 
 @contextmanager
@@ -119,6 +120,7 @@ def print_preview(preview: Preview) -> None:
             ("lines", f"{counts.lines:,}"),
             *_left_out(counts.left_out),
             ("rejected lines", f"{counts.rejects:,}"),
+            *_uncast(preview.uncast),
             ("takes needed", f"{counts.unique:,}"),
             ("there already", f"{counts.done:,}"),
             ("to be made", f"{counts.todo:,}"),
@@ -133,6 +135,13 @@ def print_preview(preview: Preview) -> None:
 
 def _left_out(count: int) -> list[tuple[str, str]]:
     return [("not translated or approved", f"{count:,}")] if count else []
+
+
+def _uncast(speakers: Sequence[str]) -> list[tuple[str, str]]:
+    if not speakers:
+        return []
+    shown = ", ".join(speakers[:_SPEAKERS_SHOWN]) + (", ..." if speakers[_SPEAKERS_SHOWN:] else "")
+    return [("not in the cast", f"{len(speakers):,}, with a voice by their name: {shown}")]
 
 
 def print_report(report: Report) -> None:
@@ -151,6 +160,7 @@ def print_report(report: Report) -> None:
         ("takes made", f"{report.made:,}"),
         ("takes reused", f"{report.reused:,}"),
         ("rejected lines", _count_by(report.rejects, report.rejects_by_column)),
+        *_uncast(report.uncast),
     ]
     if report.made:
         pairs += [

@@ -5,6 +5,7 @@ frozen and refuses keys that it does not know, so a misspelt setting fails in a 
 sentence. Config stops at `unitaf.build`; classes take flat arguments.
 """
 
+from unitaf.config.casting import AUTO, CastConfig, RoleConfig, SpeakerConfig
 from unitaf.config.jobs import (
     AutoFaceConfig,
     ClipsConfig,
@@ -13,12 +14,16 @@ from unitaf.config.jobs import (
     GenerateConfig,
     HibariConfig,
     IndexTts2Config,
+    IndexTts2ServerConfig,
     OutputConfig,
     PrepareConfig,
     RunConfig,
     ScriptConfig,
+    ServerSettings,
     SourceConfig,
     StubConfig,
+    TritonFaceConfig,
+    TritonSpeechConfig,
     TtsConfig,
     VisemesConfig,
     VoiceConfig,
@@ -26,9 +31,7 @@ from unitaf.config.jobs import (
     load_config,
     load_prepare_config,
 )
-from unitaf.config.settings import (
-    dump_config,
-)
+from unitaf.config.settings import dump_config, first_problem
 from unitaf.config.training import (
     DEFAULT_STAGES,
     AdaptConfig,
@@ -49,9 +52,11 @@ from unitaf.config.training import (
 )
 
 __all__ = [
+    "AUTO",
     "DEFAULT_STAGES",
     "AdaptConfig",
     "AutoFaceConfig",
+    "CastConfig",
     "ClipsConfig",
     "EvaluateConfig",
     "FaceConfig",
@@ -59,6 +64,7 @@ __all__ = [
     "GenerateConfig",
     "HibariConfig",
     "IndexTts2Config",
+    "IndexTts2ServerConfig",
     "LossName",
     "MouthWeightConfig",
     "NetworkConfig",
@@ -67,9 +73,11 @@ __all__ = [
     "OutputConfig",
     "Part",
     "PrepareConfig",
+    "RoleConfig",
     "RunConfig",
     "ScriptConfig",
     "SourceConfig",
+    "SpeakerConfig",
     "StageConfig",
     "StubConfig",
     "TrainConfig",
@@ -80,6 +88,7 @@ __all__ = [
     "check_config",
     "check_train_config",
     "dump_config",
+    "first_problem",
     "load_adapt_config",
     "load_config",
     "load_evaluate_config",

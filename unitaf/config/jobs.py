@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from unitaf.config.casting import CastConfig
 from unitaf.config.settings import Settings, check_job, read_job
 
 
@@ -72,6 +73,40 @@ class IndexTts2Config(Settings):
     )
 
 
+class ServerSettings(Settings):
+    """A Triton server, and how long it is waited for."""
+
+    url: str = Field(description="grpc://host:8001, or grpcs:// for TLS.")
+    timeout_s: float = Field(120.0, gt=0, description="For an answer, its time in a queue too.")
+    retry_budget_s: float = Field(
+        120.0, gt=0, description="How long a server that is away or too slow is tried again."
+    )
+    max_in_flight: int = Field(8, ge=1, description="Lines asked for at once by each worker.")
+
+
+class TritonSpeechConfig(ServerSettings):
+    """The engine of a server that `unitaf serve export` wrote the models for."""
+
+    kind: Literal["triton"]
+    model: str = "unitaf_tts"
+
+
+class IndexTts2ServerConfig(ServerSettings):
+    """IndexTTS2 on a server that speaks its public protocol: one voice clip a request, no seed."""
+
+    kind: Literal["indextts2_server"]
+    model: str = "indextts2"
+    voices: dict[str, VoiceConfig] = Field(
+        min_length=1, description="By speaker; '*' for all that have none."
+    )
+    features: Literal["hibari", "none"] = Field(
+        "none", description="Whose features the face gets: hibari's, aligned, English only."
+    )
+    licence_accepted: bool = Field(
+        False, description="True says that you keep to the terms; `unitaf tts check` shows them."
+    )
+
+
 class VisemesConfig(Settings):
     """The rule-based animator: phones, loudness and emotion to face channels."""
 
@@ -99,10 +134,20 @@ class FaceModelConfig(Settings):
     device: str = Field("cpu", description="cpu, cuda or cuda:1.")
 
 
+class TritonFaceConfig(ServerSettings):
+    """The face of a server that `unitaf serve export` wrote the models for."""
+
+    kind: Literal["triton"]
+    model: str = "unitaf_face"
+
+
 class AutoFaceConfig(Settings):
     """The face model that ships, where the engine has the features that it reads; else visemes."""
 
     kind: Literal["auto"] = "auto"
+    style: Literal["plain", "lively", "restrained"] = Field(
+        "plain", description="How large everything moves."
+    )
 
 
 def _default_kind(kind: str) -> BeforeValidator:
@@ -113,12 +158,12 @@ def _default_kind(kind: str) -> BeforeValidator:
 
 
 TtsConfig = Annotated[
-    HibariConfig | StubConfig | IndexTts2Config,
+    HibariConfig | StubConfig | IndexTts2Config | TritonSpeechConfig | IndexTts2ServerConfig,
     Field(discriminator="kind"),
     _default_kind("hibari"),
 ]
 FaceConfig = Annotated[
-    VisemesConfig | FaceModelConfig | AutoFaceConfig,
+    VisemesConfig | FaceModelConfig | TritonFaceConfig | AutoFaceConfig,
     Field(discriminator="kind"),
     _default_kind("visemes"),
 ]
@@ -194,6 +239,12 @@ class GenerateConfig(Settings):
 
     tts: TtsConfig = HibariConfig()
     face: FaceConfig = AutoFaceConfig()
+    cast: CastConfig | str | None = Field(
+        None, description="Who speaks with which voice: a YAML, CSV, TSV or XLSX file, or here."
+    )
+    engines: dict[str, TtsConfig] = Field(
+        {}, description="Engines besides tts, each by a name that the cast uses."
+    )
     script: ScriptConfig = ScriptConfig()
     output: OutputConfig = OutputConfig()
     run: RunConfig = RunConfig()

@@ -33,7 +33,7 @@ def check_job(kind: type[Job], values: dict[str, Any], source: str) -> Job:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_first_problem(error)}") from error
+        raise ConfigError(f"{source}: {first_problem(error)}") from error
 
 
 def read_job(path: str | Path | None, overrides: Sequence[str]) -> dict[str, Any]:
@@ -81,10 +81,22 @@ def _apply(values: dict[str, Any], override: str) -> None:
         raise ConfigError(f"--set {override}: cannot read the value {text!r}") from error
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """Say which setting is the first that is wrong, and what is allowed there."""
     problem = error.errors(include_url=False)[0]
     # Where a kind is chosen, pydantic names the kind after the setting that holds it.
-    kinds = ("hibari", "stub", "visemes", "model")
+    kinds = (
+        "hibari",
+        "kokoro",
+        "espeak",
+        "indextts2",
+        "triton",
+        "indextts2_server",
+        "stub",
+        "visemes",
+        "model",
+        "auto",
+    )
     where = ".".join(str(part) for part in problem["loc"] if part not in kinds)
     if problem["type"] == "extra_forbidden":
         return f"there is no setting {where!r}"

@@ -28,6 +28,13 @@ from unitaf.types import FaceMotion, Speech, Utterance
 REVISION = 1
 """Raised with every change that moves a curve."""
 
+STYLES: dict[str, dict[str, float]] = {
+    "plain": {},
+    "lively": {"strength": 1.2, "expression": 1.2, "gestures": 1.4},
+    "restrained": {"strength": 0.8, "expression": 0.8, "gestures": 0.5},
+}
+"""Settings of `VisemeAnimator` by the style that the embedded face model learnt from them."""
+
 _BLOCK = 256
 """Frames computed at once: bounds the memory of long lines."""
 _STREAMS = 6

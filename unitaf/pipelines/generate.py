@@ -6,13 +6,14 @@ write their own files; only a small record comes back.
 
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 
 from unitaf.build import build_face, build_tts
-from unitaf.config import GenerateConfig, dump_config
+from unitaf.config import GenerateConfig, OutputConfig, dump_config
 from unitaf.errors import StorageError
+from unitaf.pipelines.casting import Cast, Role
 from unitaf.pipelines.catalog import write_catalog, write_rejects
 from unitaf.pipelines.cluster import Pool
 from unitaf.pipelines.ledger import Counts
@@ -20,20 +21,28 @@ from unitaf.pipelines.making import ShardMaker, ShardRecord
 from unitaf.pipelines.planning import Job, Work, open_job, plan_work
 from unitaf.pipelines.progress import OnProgress, Recorder, Report
 from unitaf.pipelines.runs import new_run_folder
-from unitaf.pipelines.shards import PlannedShard, Recipe
+from unitaf.pipelines.shards import PlannedShard
 from unitaf.storage import Storage, check_storage, open_storage
 
 
-def build_work(config: GenerateConfig, storage: Storage) -> Callable[[PlannedShard], ShardRecord]:
+def build_work(
+    roles: Mapping[str, Role], output: OutputConfig, storage: Storage
+) -> Callable[[PlannedShard], ShardRecord]:
     """Return the function that makes a shard; called in the worker.
 
     Args:
-        config: The job.
+        roles: Who makes the shards, by id; their models are loaded when they are first needed.
+        output: Frame rate and audio format.
         storage: The store; opened again in the worker.
     """
-    tts = build_tts(config.tts)
-    face = build_face(config.face, tts)
-    return ShardMaker(storage, tts, face, config.output).make
+
+    @cache
+    def maker(name: str) -> ShardMaker:
+        role = roles[name]
+        tts = build_tts(role.tts)
+        return ShardMaker(storage, tts, build_face(role.face, tts), output)
+
+    return lambda planned: maker(planned.role).make(planned)
 
 
 def generate(
@@ -65,7 +74,7 @@ def generate(
     started = time.perf_counter()
     with open_job(str(script), storage, config) as job:
         counts = job.counts()
-        run = Run(storage, str(script), config, counts)
+        run = Run(storage, str(script), config.model_copy(update={"cast": job.cast.config}), counts)
         check_storage(storage.uri)
         storage.create(f"{run.folder}/config.yaml", run.describe().encode())
         log = storage.open_log(f"{run.folder}/progress.ndjson")
@@ -79,7 +88,7 @@ def _run(job: Job, run: "Run", config: GenerateConfig, recorder: Recorder) -> Re
     if job.counts().todo:
         work = plan_work(job, config)
         recorder.enter("start")
-        actors = _make(work, config, job.storage, recorder)
+        actors = _make(job, work, config, recorder)
     recorder.enter("end")
     return run.finish(job, recorder, actors)
 
@@ -90,7 +99,7 @@ class Run:
     Args:
         storage: The store.
         script: The script, as the user named it.
-        config: The job.
+        config: The job, with its cast in it.
         counts: How the script divided when the run began.
     """
 
@@ -131,19 +140,19 @@ class Run:
             for name in ("rejects.parquet", "catalog.parquet"):
                 self._storage.create(f"{self.folder}/{name}", tables / name)
         recorder.stop()
-        report = self._report(job.recipe, recorder, actors, takes, rejects)
+        report = self._report(job.cast, recorder, actors, takes, rejects)
         self._storage.create(f"{self.folder}/report.json", report.to_json().encode())
         return report
 
     def _report(
         self,
-        recipe: Recipe,
+        cast: Cast,
         recorder: Recorder,
         actors: int,
         takes: int,
         rejects: dict[str, int],
     ) -> Report:
-        seconds = recorder.seconds
+        seconds, recipe = recorder.seconds, cast.recipe
         made_s = seconds.get("make", 0.0)
         model_s = seconds.get("tts_s", 0.0) + seconds.get("face_s", 0.0)
         return Report(
@@ -157,6 +166,7 @@ class Run:
             reused=self._counts.done,
             rejects=sum(rejects.values()),
             rejects_by_column=rejects,
+            uncast=tuple(sorted(cast.uncast)),
             audio_s=recorder.audio_s,
             payload_bytes=recorder.payload_bytes,
             shards=recorder.shards,
@@ -171,12 +181,12 @@ class Run:
         )
 
 
-def _make(work: Work, config: GenerateConfig, storage: Storage, recorder: Recorder) -> int:
+def _make(job: Job, work: Work, config: GenerateConfig, recorder: Recorder) -> int:
     """See every pending shard committed; return how many actors worked."""
     shards = list(work.pending)
     if work.is_joined:
         shards.reverse()  # Meet the driver that began at the other end in the middle.
-    pool = Pool(shards, partial(build_work, config, storage), config.run)
+    pool = Pool(shards, partial(build_work, job.cast.roles, config.output, job.storage), config.run)
     for record in pool.records():
         recorder.add(record)
     return pool.num_actors

@@ -12,8 +12,10 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -29,7 +31,7 @@ PRAGMA temp_store = FILE;
 PRAGMA cache_size = -8000;
 CREATE TABLE line (
     position INTEGER PRIMARY KEY, row INTEGER, line_id TEXT, language TEXT, speaker TEXT, text TEXT,
-    emotion TEXT, seed INTEGER, key TEXT
+    emotion TEXT, seed INTEGER, key TEXT, role TEXT
 );
 CREATE TABLE part (
     first INTEGER PRIMARY KEY, file TEXT
@@ -38,7 +40,8 @@ CREATE TABLE reject (
     row INTEGER, line_id TEXT, field TEXT, reason TEXT, stage TEXT
 );
 CREATE TABLE job (
-    key TEXT PRIMARY KEY, position INTEGER, language TEXT, characters INTEGER, shard INTEGER
+    key TEXT PRIMARY KEY, position INTEGER, language TEXT, role TEXT, characters INTEGER,
+    shard INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE done (
     key TEXT PRIMARY KEY, payload TEXT, row_group INTEGER, payload_row INTEGER, sample_rate INTEGER,
@@ -52,6 +55,21 @@ _POSITION = pa.field(" position", pa.int64())
 _FILE = "(SELECT file FROM part WHERE part.first <= {} ORDER BY part.first DESC LIMIT 1)"
 _IN_FILE = f"coalesce({_FILE.format('line.position')} || ': ', '')"
 """Begins a reason where the script is a folder."""
+
+
+class Assigned(NamedTuple):
+    """What a line becomes, and who makes it."""
+
+    key: str
+    role: str
+
+
+class Cut(NamedTuple):
+    """The lines of one shard."""
+
+    role: str
+    lines: list[tuple[Utterance, str]]
+    """Utterances, each with its take key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +129,14 @@ class Ledger:
     def load(
         self,
         script: Script,
-        key: Callable[[Utterance], str],
+        assign: Callable[[Utterance], Assigned],
         check: Callable[[ScriptLine], Reject | None],
     ) -> None:
         """Read the whole script, once: lines, rejects, other columns.
 
         Args:
             script: The opened script.
-            key: Gives the take key of an utterance.
+            assign: Gives the take key of an utterance and who makes it.
             check: Gives the reject of a line that no engine of the job can make, or None.
         """
         self._extra_schema = script.extra_schema
@@ -139,12 +157,12 @@ class Ledger:
                 for index, line in enumerate(batch.lines):
                     reject = check(line)
                     if reject is None:
-                        rows.append(_line_row(position + index, line, key(line.utterance)))
+                        rows.append(_line_row(position + index, line, *assign(line.utterance)))
                     else:
                         reason = f"{batch.file}: {reject.reason}" if batch.file else reject.reason
                         column = self._column(reject.column)
                         rejects.append(replace(reject, column=column, reason=reason))
-                self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?)", rows)
+                self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
                 self._db.executemany(
                     "INSERT INTO reject VALUES (?,?,?,?,'script')",
                     [(r.row, r.line_id, r.column, r.reason) for r in rejects],
@@ -156,8 +174,8 @@ class Ledger:
                 position += len(batch.lines)
         self._refuse_duplicates()
         self._db.execute(
-            "INSERT INTO job SELECT key, min(position), language, length(text), NULL FROM line"
-            " GROUP BY key"
+            "INSERT INTO job SELECT key, min(position), language, role, length(text), NULL"
+            " FROM line GROUP BY key"
         )
         self._db.execute("COMMIT")
 
@@ -198,12 +216,12 @@ class Ledger:
         for (key,) in self._db.execute("SELECT key FROM job ORDER BY key"):
             yield key
 
-    def cut(self, shard_size: int) -> Iterator[list[tuple[Utterance, str]]]:
-        """Divide what is left into shards of one language and about equal length.
+    def cut(self, shard_size: int) -> Iterator[Cut]:
+        """Divide what is left into shards of one language, one role and about equal length.
 
         Lines are dealt in order of length, so every shard has short and long ones; within a shard
         they are sorted by length. Where lines are long, shards have fewer than ``shard_size``. The
-        last quarter of a language's shards is cut in halves: made last, they let workers end
+        last quarter of a role's shards is cut in halves: made last, they let workers end
         together.
         """
         self._db.execute("BEGIN")
@@ -213,8 +231,8 @@ class Ledger:
             " SELECT key, row_number() OVER w - 1 AS number,"
             " max((count(*) OVER g + ? - 1) / ?, (sum(characters) OVER g + ? - 1) / ?) AS shards"
             " FROM job WHERE key NOT IN (SELECT key FROM done)"
-            " WINDOW g AS (PARTITION BY language),"
-            " w AS (PARTITION BY language ORDER BY characters, key)"
+            " WINDOW g AS (PARTITION BY language, role),"
+            " w AS (PARTITION BY language, role ORDER BY characters, key)"
             "), half AS ("
             " SELECT key, number % (2 * shards) AS half, shards - shards / 4 AS whole FROM need"
             ") UPDATE job SET shard = iif(half < 2 * whole, half / 2, half - whole)"
@@ -223,19 +241,13 @@ class Ledger:
         )
         self._db.execute("COMMIT")
         query = (
-            "SELECT job.language, job.shard, line.*"
-            " FROM job JOIN line ON line.position = job.position"
-            " WHERE job.shard IS NOT NULL ORDER BY job.language, job.shard, job.characters, job.key"
+            "SELECT job.language, job.role, job.shard, line.*"
+            " FROM job JOIN line ON line.position = job.position WHERE job.shard IS NOT NULL"
+            " ORDER BY job.language, job.role, job.shard, job.characters, job.key"
         )
-        current, shard = None, list[tuple[Utterance, str]]()
-        for language, number, *row in self._db.execute(query):
-            if shard and (language, number) != current:
-                yield shard
-                shard = []
-            current = (language, number)
-            shard.append((_utterance(row), row[8]))
-        if shard:
-            yield shard
+        rows = self._db.execute(query)
+        for (_, role, _), shard in groupby(rows, key=itemgetter(0, 1, 2)):
+            yield Cut(role, [(_utterance(row[3:]), row[11]) for row in shard])
 
     def note_engine_rejects(self) -> None:
         """Turn every line whose take was found impossible into a reject."""
@@ -261,7 +273,7 @@ class Ledger:
             " WHERE payload IS NOT NULL ORDER BY position"
         )
         for row in self._db.execute(query):
-            yield Located(row[1], row[0], _utterance(row), *row[8:])
+            yield Located(row[1], row[0], _utterance(row), row[8], *row[10:])
 
     def extras(self) -> Iterator[pa.RecordBatch]:
         """Give the script's other columns in batches, after one with the line's position."""
@@ -303,12 +315,12 @@ class Ledger:
         return row
 
 
-def _line_row(position: int, line: ScriptLine, key: str) -> tuple[object, ...]:
+def _line_row(position: int, line: ScriptLine, key: str, role: str) -> tuple[object, ...]:
     said = line.utterance
     emotion = json.dumps(said.emotion)
     return (
         position, line.row, said.id, said.language, said.speaker, said.text, emotion, said.seed,
-        key,
+        key, role,
     )  # fmt: skip
 
 

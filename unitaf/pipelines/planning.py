@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from unitaf.build import build_face, build_script_defaults, build_tts
+from unitaf.build import build_script_defaults
 from unitaf.config import GenerateConfig
 from unitaf.errors import ConfigError, StorageError
-from unitaf.pipelines.ledger import Counts, Ledger
+from unitaf.pipelines.casting import Cast, casting_of
+from unitaf.pipelines.ledger import Assigned, Counts, Cut, Ledger
 from unitaf.pipelines.making import LINES_SCHEMA, encode_lines
 from unitaf.pipelines.shards import (
     Manifest,
     Plan,
     PlannedShard,
-    Recipe,
     decode_manifest,
     decode_plan,
     default_shard_size,
@@ -31,6 +31,7 @@ from unitaf.pipelines.shards import (
     shard_id,
     take_key,
 )
+from unitaf.script.casting import Casting
 from unitaf.script.lines import Reject, ScriptLine
 from unitaf.script.script import open_script
 from unitaf.storage import Creation, Storage, open_storage, read_many
@@ -45,13 +46,13 @@ class Job:
     Args:
         ledger: The script's lines.
         storage: The store.
-        recipe: What takes are made with.
+        cast: Who makes which line.
     """
 
-    def __init__(self, ledger: Ledger, storage: Storage, recipe: Recipe) -> None:
+    def __init__(self, ledger: Ledger, storage: Storage, cast: Cast) -> None:
         self.ledger = ledger
         self.storage = storage
-        self.recipe = recipe
+        self.cast = cast
         self.committed: set[str] = set()
         """The shards that the store holds, as of the last `refresh`."""
 
@@ -85,26 +86,23 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
         ConfigError: If the script or a setting cannot be used.
         StorageError: If the store cannot be read.
     """
-    tts = build_tts(config.tts)
-    face = build_face(config.face, tts)
-    recipe = Recipe(
-        tts.fingerprint, face.fingerprint, config.output.fps, config.output.audio_format
-    )
-    languages = tts.languages
 
-    def key(utterance: Utterance) -> str:
-        return take_key(utterance, replace(recipe, tts=tts.fingerprint_of(utterance.speaker)))
+    def assign(said: Utterance) -> Assigned:
+        performer = cast.performer_of(said)
+        recipe = replace(performer.recipe, tts=performer.tts.fingerprint_of(said.speaker))
+        return Assigned(take_key(said, recipe), performer.role.id)
 
     def check(line: ScriptLine) -> Reject | None:
-        return check_language(line, languages)
+        said = line.utterance
+        return check_language(line, cast.performer(said.speaker, said.language).tts.languages)
 
     folder = Path(tempfile.mkdtemp(prefix="unitaf-"))
     ledger = Ledger(folder)
     try:
-        path = fetch_script(script, folder, config.run.retry_budget_s)
-        opened = open_script(path, build_script_defaults(config))
-        ledger.load(opened, key, check)
-        job = Job(ledger, storage, recipe)
+        path = fetch_file(script, folder, config.run.retry_budget_s)
+        cast = Cast(config, _casting(config, folder))
+        ledger.load(open_script(path, build_script_defaults(config)), assign, check)
+        job = Job(ledger, storage, cast)
         job.refresh()
         yield job
     finally:
@@ -112,17 +110,28 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
         shutil.rmtree(folder)
 
 
-def fetch_script(script: str, folder: Path, patience_s: float) -> Path:
-    """Return a script as a local file: from S3 it is copied into a folder first."""
-    scheme, separator, rest = script.partition("://")
+def _casting(config: GenerateConfig, folder: Path) -> Casting | None:
+    if not isinstance(config.cast, str):
+        return casting_of(config)
+    patience_s = config.run.retry_budget_s
+    return casting_of(config, fetch_file(config.cast, folder, patience_s, "casting file"))
+
+
+def fetch_file(uri: str, folder: Path, patience_s: float, what: str = "script") -> Path:
+    """Return a file of the user as a local one: from S3 it is copied into a folder first.
+
+    Raises:
+        ConfigError: If it is on S3 and not there.
+    """
+    scheme, separator, rest = uri.partition("://")
     if not separator:
-        return Path(script)
-    parent, _, name = script.rpartition("/")
+        return Path(uri)
+    parent, _, name = uri.rpartition("/")
     if scheme != "s3" or "/" not in rest or not name or name.startswith("."):
-        raise ConfigError(f"script {script!r}: give a local file or s3://bucket/name")
+        raise ConfigError(f"{what} {uri!r}: give a local file or s3://bucket/name")
     storage = open_storage(parent, patience_s)
     if not storage.exists(name):
-        raise ConfigError(f"there is no script {script}")
+        raise ConfigError(f"there is no {what} {uri}")
     local = folder / name
     local.write_bytes(storage.read(name))
     return local
@@ -161,7 +170,7 @@ def plan_work(job: Job, config: GenerateConfig) -> Work:
     """
     generation = 0
     while True:
-        name = plan_id(job.ledger.keys(), config.run.shard_size, generation)
+        name = plan_id(job.ledger.keys(), config.run.shard_size, generation, job.cast.roles)
         plan, is_joined = _read_plan(job.storage, name), True
         if plan is None:
             plan, is_joined = _create_plan(job, name, config.run.shard_size)
@@ -183,11 +192,11 @@ def _create_plan(job: Job, name: str, shard_size: int | None) -> tuple[Plan, boo
     storage = job.storage
     size = shard_size or default_shard_size(job.counts().todo)
     shards: list[PlannedShard] = []
-    part: list[list[tuple[Utterance, str]]] = []
+    part: list[Cut] = []
     index = 0
-    for lines in job.ledger.cut(size):
-        part.append(lines)
-        if sum(map(len, part)) >= _LINES_A_PART:
+    for cut in job.ledger.cut(size):
+        part.append(cut)
+        if sum(len(cut.lines) for cut in part) >= _LINES_A_PART:
             shards += _create_part(storage, name, index, part)
             part, index = [], index + 1
     if part:
@@ -200,12 +209,10 @@ def _create_plan(job: Job, name: str, shard_size: int | None) -> tuple[Plan, boo
     return decode_plan(storage.read(plan_name(name))), True
 
 
-def _create_part(
-    storage: Storage, plan: str, index: int, shards: list[list[tuple[Utterance, str]]]
-) -> list[PlannedShard]:
+def _create_part(storage: Storage, plan: str, index: int, shards: list[Cut]) -> list[PlannedShard]:
     sink = io.BytesIO()
     with pq.ParquetWriter(sink, LINES_SCHEMA, compression="zstd") as writer:
-        for lines in shards:
+        for _, lines in shards:
             writer.write_batch(encode_lines(lines), row_group_size=len(lines))
     data = sink.getvalue()
     part = plan_part_name(plan, index, data)
@@ -218,6 +225,7 @@ def _create_part(
             num_characters=sum(len(said.text) for said, _ in lines),
             part=part,
             row_group=row_group,
+            role=role,
         )
-        for row_group, lines in enumerate(shards)
+        for row_group, (role, lines) in enumerate(shards)
     ]

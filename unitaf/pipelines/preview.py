@@ -31,6 +31,8 @@ class Preview:
     """Where the estimate comes from."""
     first_rejects: tuple[tuple[int, str, str, str], ...]
     """Row, line id, column and reason of the first rejected lines."""
+    uncast: tuple[str, ...]
+    """Speakers that the job's cast does not name."""
 
 
 def preview(script: str | Path, store: str, config: GenerateConfig) -> Preview:
@@ -53,10 +55,11 @@ def preview(script: str | Path, store: str, config: GenerateConfig) -> Preview:
             )
         )
     audio_s = counts.todo_characters / _CHARACTERS_A_SECOND
-    measured = _measured(storage, job.recipe, config)
+    measured = _measured(storage, job.cast.recipe, config)
     wall_s = audio_s / measured.audio_s_per_s + _START_S if counts.todo else 0.0
     payload_bytes = audio_s * measured.bytes_a_second
-    return Preview(counts, audio_s, wall_s, payload_bytes, measured.basis, rejects)
+    uncast = tuple(sorted(job.cast.uncast))
+    return Preview(counts, audio_s, wall_s, payload_bytes, measured.basis, rejects, uncast)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ class Report:
     """Different takes that the store held when the run began."""
     rejects: int
     rejects_by_column: dict[str, int]
+    uncast: tuple[str, ...]
+    """Speakers that the job's cast does not name: each has a voice by the hash of its name."""
     audio_s: float
     """Seconds of audio that this run made."""
     payload_bytes: int

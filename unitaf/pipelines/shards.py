@@ -96,6 +96,8 @@ class PlannedShard:
     part: str
     """The object that holds the lines."""
     row_group: int
+    role: str = ""
+    """Whose lines these are; see `casting.Role`. Empty for the job's own engine and face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,23 @@ def shard_id(keys: Iterable[str]) -> str:
     return _digest("\n".join(sorted(keys)).encode())
 
 
-def plan_id(sorted_keys: Iterable[str], shard_size: int | None, generation: int = 0) -> str:
-    """Return the id of a plan for a script's keys: the same for every driver of the same job."""
+def plan_id(
+    sorted_keys: Iterable[str],
+    shard_size: int | None,
+    generation: int = 0,
+    roles: Iterable[str] = ("",),
+) -> str:
+    """Return the id of a plan for a script's keys: the same for every driver of the same job.
+
+    Args:
+        sorted_keys: Of the takes that the script needs.
+        shard_size: As the job sets it.
+        generation: How many plans before it were out of date.
+        roles: Those that the plan's shards may name.
+    """
     digest = hashlib.sha256(repr((shard_size, generation)).encode())
-    for key in sorted_keys:
-        digest.update(key.encode())
+    for part in (*sorted(roles), *sorted_keys):
+        digest.update(part.encode())
     return digest.hexdigest()[:32]
 
 

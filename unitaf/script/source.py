@@ -82,12 +82,13 @@ def extra_schema(schema: pa.Schema, columns: Columns) -> pa.Schema:
 
 
 @contextmanager
-def open_text(path: Path, newline: str) -> Iterator[TextIO]:
+def open_text(path: Path, newline: str, what: str = "script") -> Iterator[TextIO]:
     r"""Open a text file in UTF-8, or in UTF-16 if it says so by a byte-order mark.
 
     Args:
         path: The file.
         newline: As for `open`: ``\n`` to end lines there only, empty for every line end.
+        what: What messages call it.
 
     Raises:
         ConfigError: If the file has another encoding.
@@ -100,7 +101,7 @@ def open_text(path: Path, newline: str) -> Iterator[TextIO]:
     except UnicodeDecodeError as error:
         place = "is not valid UTF-16" if is_utf16 else _first_bad_byte(path)
         raise ConfigError(
-            f"script {path} {place}; save it as UTF-8 (in Excel: 'CSV UTF-8')"
+            f"{what} {path} {place}; save it as UTF-8 (in Excel: 'CSV UTF-8')"
         ) from error
 
 

@@ -40,19 +40,29 @@ class _Merged(NamedTuple):
     columns: range
 
 
-class _Sheet:
-    """A sheet, opened anew for every reading."""
+class Sheet:
+    """A sheet of a workbook, opened anew for every reading.
 
-    def __init__(self, path: Path, name: str | None) -> None:
+    Args:
+        path: The workbook.
+        name: The sheet; None: the first.
+        what: What messages call the file.
+
+    Raises:
+        ConfigError: If the file is no workbook or the sheet is not there or no table.
+    """
+
+    def __init__(self, path: Path, name: str | None, what: str = "script") -> None:
         self._path = path
+        self._what = what
         with self._book() as book:
             if name is not None and name not in book.sheetnames:
-                raise ConfigError(f"script {path} has no sheet {name!r}: it has {book.sheetnames}")
+                raise ConfigError(f"{what} {path} has no sheet {name!r}: it has {book.sheetnames}")
             tables = [sheet for sheet in book if isinstance(sheet, ReadOnlyWorksheet)]
             sheet = next((sheet for sheet in tables if name in (None, sheet.title)), None)
             if sheet is None:
                 raise ConfigError(
-                    f"script {path}: the sheet {name or ''!r} is a chart, not a table"
+                    f"{what} {path}: the sheet {name or ''!r} is a chart, not a table"
                 )
             self.name = sheet.title
             with sheet._get_source() as file:  # type: ignore[attr-defined]  # not in the stubs
@@ -76,7 +86,9 @@ class _Sheet:
             *_NO_WORKBOOK,
             SyntaxError,
         ) as error:  # Broken XML is a SyntaxError in every parser.
-            raise ConfigError(f"script {self._path} cannot be read as XLSX: {error}") from error
+            raise ConfigError(
+                f"{self._what} {self._path} cannot be read as XLSX: {error}"
+            ) from error
 
 
 def xlsx_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
@@ -85,7 +97,7 @@ def xlsx_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
     Raises:
         ConfigError: If the file is no workbook, or the sheet is not there, empty, or without names.
     """
-    sheet = _Sheet(path, defaults.sheet)
+    sheet = Sheet(path, defaults.sheet)
     number, header = next(sheet.rows(), (0, ()))
     if not header:
         raise ConfigError(f"script {path}: the sheet {sheet.name!r} is empty")
@@ -102,7 +114,7 @@ def xlsx_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
 
 
 def _records(
-    sheet: _Sheet, header: int, names: list[str], roles: dict[str, str]
+    sheet: Sheet, header: int, names: list[str], roles: dict[str, str]
 ) -> Iterator[Record | Reject]:
     read = {name: names.index(name) for name in roles.values()}
     waiting = deque(m for m in sheet.merged if any(at + 1 in m.columns for at in read.values()))
