@@ -16,6 +16,7 @@ from torch import Tensor
 
 from unitaf.audio import torchaudio_functional
 from unitaf.errors import ConfigError
+from unitaf.tts.indextts2.digests import KEPT
 from unitaf.tts.indextts2.files import GPT, find_files, read_weights
 from unitaf.tts.indextts2.gpt import SpeechGpt
 from unitaf.tts.indextts2.prompt import join_conditions
@@ -130,7 +131,7 @@ def write_adapted(folder: Path, out: Path, gpt: SpeechGpt) -> None:
         raise ConfigError(f"{out} exists already: give the name of a new folder") from error
     torch.save({"model": weights}, out / GPT.name)
     for path in folder.iterdir():
-        if path.name not in (GPT.name, _NOTICE):
+        if path.name not in (GPT.name, _NOTICE, KEPT):
             (out / path.name).symlink_to(path.resolve())
     notice = f"{GPT.name} was changed: it was taught by recordings. {INDEXTTS2_TERMS}\n"
     (out / _NOTICE).write_text(notice, encoding="utf-8")

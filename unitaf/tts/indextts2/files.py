@@ -13,7 +13,6 @@ import re
 import struct
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from unitaf.errors import ConfigError
+from unitaf.tts.indextts2.digests import digest_files
 from unitaf.tts.indextts2.weight_norm import fold_weight_norm
 
 _UNREADABLE = (
@@ -138,9 +138,9 @@ def hash_files(folder: Path, files: Iterable[PublishedFile]) -> str:
     Raises:
         ConfigError: Naming the first that is missing.
     """
-    paths = find_files(folder, files)
-    with ThreadPoolExecutor() as pool:
-        digests = list(pool.map(_sha256, paths))
+    wanted = list(files)
+    find_files(folder, wanted)
+    digests = digest_files(folder, [file.name for file in wanted])
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
@@ -196,8 +196,3 @@ def _is_norm(size: Tensor, direction: Tensor) -> bool:
 
 def _single(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
