@@ -13,7 +13,8 @@ from unitaf.audio import encode_audio
 from unitaf.cli import app, main
 
 COMMANDS = {
-    "generate": {"script", "store", "config", "set_", "dry_run"},
+    "generate": {"script", "store", "config", "cast", "set_", "dry_run"},
+    "cast": {"script", "file", "config", "set_"},
     "status": {"store"},
     "show": {"store", "line_id", "language", "audio", "plot"},
     "export": {"store", "directory", "format_", "name"},
@@ -68,6 +69,8 @@ def test_commands_and_their_options_are_these():
             "cannot read the config nope.yaml",
         ),
         (["generate", "{script}", "x", "--set", "tts.voice=elvis"], "elvis"),
+        (["generate", "{script}", "x", "--cast", "who.csv"], "there is no casting file who.csv"),
+        (["cast", "{script}", "{script}"], "lines.csv is there already"),
         (["status", "nowhere"], "nowhere is no store"),
         (["gc", "nowhere"], "nowhere is no store"),
         (["show", "nowhere", "a"], "nowhere has no catalog"),
