@@ -44,13 +44,16 @@ def test_all_that_is_wrong_is_told(
     data = (model / "s2mel.pth").read_bytes()
     (model / "s2mel.pth").write_bytes(data[:1000])
     (model / "bpe.model").write_bytes(b"no model")
+    (model / "glossary.yaml").write_text("9: nine")
     assert check(monkeypatch, model) == 2
     out, err = capsys.readouterr()
     assert "semantic_codec/model.safetensors is missing: it comes from huggingface.co/amp" in out
     assert "feat1.pt: tensor has shape [73, 5] instead of [73, 192]" in out
     assert "s2mel.pth was refused" in out
     assert "bpe.model: not a SentencePiece model" in out
-    assert "for want of s2mel.pth, bpe.model, feat1.pt, semantic_codec/model.safetensors" in err
+    assert "write the term 9 in quotes" in out
+    assert "for want of s2mel.pth, bpe.model, feat1.pt, semantic_codec/model.safet" in err
+    assert ", glossary.yaml" in err
 
 
 def test_without_sizes_nothing_is_compared(

@@ -195,6 +195,23 @@ def test_a_take_is_known_by_its_voice_alone(
     assert greedy.fingerprint_of("ann") != engine.fingerprint_of("ann")
 
 
+def test_a_glossary_is_followed_and_known_by_the_takes(
+    with_stop: Callable[[float], Path], voices: Mapping[str, VoiceSource], speeches: list[Speech]
+) -> None:
+    folder = with_stop(tiny.STOP_BIAS)
+    plain = make_engine(folder, voices)
+    (folder / "glossary.yaml").write_text("my friend: who goes there\n")
+    engine = make_engine(folder, voices)
+    read, unread = engine.synthesize([LINES[0], LINES[4]])
+    assert read.features.tobytes() != speeches[0].features.tobytes()
+    assert_equal(unread, speeches[4])
+    assert engine.fingerprint_of("ann") != plain.fingerprint_of("ann")
+    assert engine.features_fingerprint != plain.features_fingerprint
+    (folder / "glossary.yaml").write_text("my friend: [1]\n")
+    with pytest.raises(ConfigError, match="give 'my friend' a reading"):
+        make_engine(folder, voices)
+
+
 def test_how_lines_are_made_does_not_change_how_recordings_are_read(
     model: Path, voices: Mapping[str, VoiceSource], with_stop: Callable[[float], Path]
 ) -> None:

@@ -38,6 +38,9 @@ GPT = GptSizes(
     speaker=ConditioningSizes(16, 24, 2, 2, 2.0),
     emotion=ConditioningSizes(16, 24, 2, 1, 0.125),
 )
+STOP_BIAS = 1.5
+"""How likely the code is that ends a line."""
+
 CODEC = CodecSizes(width=16, feed_forward=24, layers=2, num_codes=48, code_dim=8)
 SPEECH_ENCODER = SpeechEncoderSizes(width=1024, feed_forward=32, heads=16, layers=1)
 STYLE = StyleSizes(num_bins=80, style_dim=192, growth=2, bottleneck=2, width=8)
@@ -83,7 +86,7 @@ def gpt() -> SpeechGpt:
             table.weight.mul_(6.0)
         network.mel_head.weight.mul_(3.0)
         network.mel_head.bias.zero_()
-        network.mel_head.bias[GPT.stop_code] = 1.5
+        network.mel_head.bias[GPT.stop_code] = STOP_BIAS
     return network
 
 

@@ -37,6 +37,7 @@ from unitaf.tts.indextts2.files import (
     hash_files,
 )
 from unitaf.tts.indextts2.frontend import MEL_RATE
+from unitaf.tts.indextts2.glossary import read_glossary
 from unitaf.tts.indextts2.loading import load_networks
 from unitaf.tts.indextts2.maker import Maker, Piece, SpeechSettings
 from unitaf.tts.indextts2.networks import Networks
@@ -78,7 +79,7 @@ class IndexTts2:
         hardware: What they are made on.
 
     Raises:
-        ConfigError: If a file is missing or a reference clip cannot be used.
+        ConfigError: If a file is missing, or the glossary or a reference clip cannot be used.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class IndexTts2:
         find_files(folder, self._files)
         self._folder, self._voices = folder, dict(voices)
         self._settings, self._hardware = settings, hardware
+        self._glossary = read_glossary(folder)
         uris = {uri for each in voices.values() for uri in (each.reference, each.emotion) if uri}
         self._digests = {uri: read_clip(uri).digest for uri in sorted(uris)}
         self._spoken: dict[Utterance, list[Spoken]] = {}
@@ -167,7 +169,9 @@ class IndexTts2:
 
     def _model(self, files: Sequence[PublishedFile]) -> str:
         digest = hash_files(self._folder, files)
-        return f"indextts2/{_REVISION} model={digest} precision={self._hardware.precision}"
+        terms = f" glossary={_digest(sorted(self._glossary.items()))}" if self._glossary else ""
+        precision = self._hardware.precision
+        return f"indextts2/{_REVISION} model={digest}{terms} precision={precision}"
 
     @cached_property
     def cast(self) -> Cast:
@@ -282,7 +286,7 @@ class IndexTts2:
 
     @cached_property
     def _reader(self) -> TextReader:
-        front = TextFront(self._folder / TOKENISER.name)
+        front = TextFront(self._folder / TOKENISER.name, self._glossary)
         return TextReader(front, self.networks.gpt.sizes, self._settings.max_text_tokens)
 
 

@@ -8,7 +8,7 @@ from sentencepiece import SentencePieceProcessor
 from torch import Tensor
 
 from unitaf.errors import ConfigError
-from unitaf.tts.indextts2 import files
+from unitaf.tts.indextts2 import files, glossary
 from unitaf.tts.indextts2.files import PublishedFile, read_weights
 from unitaf.tts.indextts2.loading import (
     KeyCheck,
@@ -61,6 +61,7 @@ def inspect_model(folder: Path) -> list[FileCheck]:
         problem = str(error)
     return [
         *(_inspect(folder, file, sizes, problem) for file in files.FILES),
+        *_glossary(folder),
         *(_present(folder, file, is_needed=False) for file in files.EMOTION_READER),
     ]
 
@@ -83,6 +84,18 @@ def _inspect(
     except ConfigError as error:
         return _with(present, [str(error)])
     return _with_keys(present, sizes, found)
+
+
+def _glossary(folder: Path) -> list[FileCheck]:
+    """Return what is wrong with the glossary, if there is one."""
+    path, own = folder / glossary.NAME, PublishedFile(glossary.NAME, "")
+    if not path.is_file():
+        return []
+    try:
+        glossary.read_glossary(folder)
+    except ConfigError as error:
+        return [FileCheck(own, False, path.stat().st_size, problems=(str(error),))]
+    return [FileCheck(own, False, path.stat().st_size)]
 
 
 def _present(folder: Path, file: PublishedFile, *, is_needed: bool) -> FileCheck:

@@ -56,10 +56,10 @@ _MARK_TABLE = str.maketrans({c: mark for mark, written in _MARKS.items() for c i
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """How a glossary term is read in either language."""
+    """How a glossary term is read in either language; None: as it is written."""
 
-    chinese: str
-    english: str
+    chinese: str | None
+    english: str | None
 
 
 def uses_chinese_rules(text: str) -> bool:
@@ -101,6 +101,8 @@ def normalise_text(text: str, glossary: Mapping[str, Term] | None = None) -> str
 def _read_terms(text: str, glossary: Mapping[str, Term], *, is_chinese: bool) -> str:
     for term in sorted(glossary, key=len, reverse=True):
         reading = glossary[term].chinese if is_chinese else glossary[term].english
+        if reading is None:
+            continue
         literal = reading.replace("\\", r"\\")
         text = re.sub(re.escape(term), literal, text, flags=re.IGNORECASE)
     return text
