@@ -11,6 +11,16 @@ export RAY_USAGE_STATS_ENABLED := 0
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@
 
+# The server of the tests' own. Its Python backend knows numpy 1 only; all else it takes from .venv.
+.venv-triton/installed: | .venv/installed
+	$(PYTHON) -m venv .venv-triton
+	.venv-triton/bin/pip install --quiet --disable-pip-version-check 'numpy<2' 'pyarrow<22'
+	.venv-triton/bin/pip install --quiet --disable-pip-version-check --no-deps nvidia-pytriton==0.7.0
+	path='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	echo "import site; site.addsitedir('$$($(BIN)/python -c "$$path")')" \
+		> "$$(.venv-triton/bin/python -c "$$path")/unitaf.pth"
+	@touch $@
+
 demo: .venv/installed
 	@$(BIN)/unitaf generate ray_jobs/scripts/demo.csv demo
 	@echo; echo "Look at one take:"
@@ -23,11 +33,11 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: check
+test: check .venv-triton/installed
 	$(BIN)/pytest -n 2 --dist loadfile --hypothesis-profile=ci
 
 schemas: .venv/installed
 	$(BIN)/python -m unitaf.pipelines.schemas schemas
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv .venv-triton demo

@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": {"checkpoint", "corpus", "config", "set_", "out", "plot"},
     "checkpoint convert": {"file", "out", "release", "set_order"},
     "checkpoint show": {"checkpoint"},
+    "serve export": {"repository", "config", "set_"},
     "tts check": {"engine", "directory", "keys"},
     "tts adapt": {"config", "set_"},
 }

@@ -5,6 +5,7 @@ libraries of an engine are imported only where it is chosen.
 """
 
 import hashlib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -24,6 +25,7 @@ from unitaf.config import (
     TritonSpeechConfig,
     TtsConfig,
     VisemesConfig,
+    VoiceConfig,
 )
 from unitaf.data.features import EncoderFeatures, Extractor, SpeechFeatures
 from unitaf.errors import ConfigError
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from unitaf.data.transcription import Transcriber
     from unitaf.triton.client import TritonClient
     from unitaf.tts.indextts2.engine import IndexTts2
+    from unitaf.tts.indextts2.references import VoiceSource
 
 
 def build_tts(config: TtsConfig) -> TextToSpeech:
@@ -64,6 +67,8 @@ def build_tts(config: TtsConfig) -> TextToSpeech:
             from unitaf.tts.triton import TritonSpeech
 
             return TritonSpeech(_client(config, config.model))
+        case IndexTts2ServerConfig():
+            return _build_indextts2_server(config)
         case _:
             assert_never(config)
 
@@ -92,28 +97,20 @@ def build_indextts2(config: IndexTts2Config) -> "IndexTts2":
     Raises:
         ConfigError: If its terms are not accepted, it is not installed, or a file or clip is wrong.
     """
-    if not config.licence_accepted:
-        raise ConfigError(
-            "tts.licence_accepted: set it to true if you keep to the terms of the weights:"
-            f" {INDEXTTS2_LICENCE}; `unitaf tts check indextts2` says more"
-        )
+    _check_terms(config.licence_accepted)
     if find_spec("sentencepiece") is None:
         raise ConfigError(
             "tts.kind: indextts2 is not installed; run pip install 'unitaf[indextts2]'"
         )
     from unitaf.tts.indextts2.engine import Hardware, IndexTts2
     from unitaf.tts.indextts2.maker import SpeechSettings
-    from unitaf.tts.indextts2.references import VoiceSource
     from unitaf.tts.indextts2.search import Rules, Sampling
     from unitaf.tts.indextts2.synthesis import FlowSettings
 
     sampling = Sampling(config.temperature, config.top_k, config.top_p)
     return IndexTts2(
         Path(config.path),
-        {
-            speaker: VoiceSource(voice.reference, voice.emotion, voice.alpha, voice.description)
-            for speaker, voice in config.voices.items()
-        },
+        _voice_sources(config.voices),
         SpeechSettings(
             Rules(config.num_beams, config.repetition_penalty, sampling),
             FlowSettings(config.flow_steps, config.guidance),
@@ -123,6 +120,32 @@ def build_indextts2(config: IndexTts2Config) -> "IndexTts2":
         ),
         Hardware(config.device, config.precision, config.batch_size),
     )
+
+
+def _build_indextts2_server(config: IndexTts2ServerConfig) -> TextToSpeech:
+    _check_terms(config.licence_accepted)
+    from unitaf.tts.indextts2_server import IndexTts2Server
+
+    follower = None if config.features == "none" else build_tts(HibariConfig())
+    client = _client(config, config.model)
+    return IndexTts2Server(client, _voice_sources(config.voices), follower)
+
+
+def _voice_sources(voices: Mapping[str, VoiceConfig]) -> "dict[str, VoiceSource]":
+    from unitaf.tts.indextts2.references import VoiceSource
+
+    return {
+        speaker: VoiceSource(voice.reference, voice.emotion, voice.alpha, voice.description)
+        for speaker, voice in voices.items()
+    }
+
+
+def _check_terms(is_accepted: bool) -> None:
+    if not is_accepted:
+        raise ConfigError(
+            "tts.licence_accepted: set it to true if you keep to the terms of the weights:"
+            f" {INDEXTTS2_LICENCE}; `unitaf tts check indextts2` says more"
+        )
 
 
 EMBEDDED_FACE = Path(__file__).parent / "face" / "embedded"

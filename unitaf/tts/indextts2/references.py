@@ -49,7 +49,7 @@ def read_clip(uri: str) -> Clip:
         ConfigError: If it is missing, no audio, too short or silent.
         StorageError: If its store cannot be read.
     """
-    data = _read(uri)
+    data = read_clip_file(uri)
     try:
         waveform, sample_rate = decode_audio(data)
     except ValueError as error:
@@ -65,7 +65,13 @@ def read_clip(uri: str) -> Clip:
     return Clip(waveform, sample_rate, hashlib.sha256(data).hexdigest())
 
 
-def _read(uri: str) -> bytes:
+def read_clip_file(uri: str) -> bytes:
+    """Read the bytes of a reference clip's file.
+
+    Raises:
+        ConfigError: If it is missing.
+        StorageError: If its store cannot be read.
+    """
     if "://" not in uri:
         try:
             return Path(uri).read_bytes()

@@ -1,0 +1,1 @@
+"""What stands between unitaf and a Triton server: how nouns travel, and how a server is asked."""
