@@ -1,8 +1,12 @@
 """Runs the IndexTTS2 cases of the whole chain: text to sound, and recordings to features."""
 
+import shutil
 from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +18,11 @@ from tests.parity.indextts2_mel_cases import make_s2mel
 from tests.parity.indextts2_vocoder_cases import make_vocoder
 from tests.parity.indextts2_voice_cases import make_codec, make_speech_encoder, make_style_encoder
 from tests.parity.lines import check_stored, numbered
+from unitaf.audio import encode_audio
+from unitaf.tts.indextts2.cast import Cast
 from unitaf.tts.indextts2.conditioning import EmotionTable, as_emotion, scale_emotion
+from unitaf.tts.indextts2.engine import Hardware, IndexTts2
+from unitaf.tts.indextts2.files import FILES, TOKENISER
 from unitaf.tts.indextts2.frontend import (
     Waveform,
     emotion_audio,
@@ -23,9 +31,11 @@ from unitaf.tts.indextts2.frontend import (
     style_fbank,
 )
 from unitaf.tts.indextts2.gpt import SpeechGpt
+from unitaf.tts.indextts2.maker import SpeechSettings
 from unitaf.tts.indextts2.networks import Networks
 from unitaf.tts.indextts2.prompt import join_conditions
-from unitaf.tts.indextts2.recording import Recording, hear, recording_features
+from unitaf.tts.indextts2.recording import recording_features
+from unitaf.tts.indextts2.references import VoiceSource
 from unitaf.tts.indextts2.synthesis import (
     FlowSettings,
     Segment,
@@ -45,7 +55,7 @@ from unitaf.tts.indextts2.voice import (
     read_emotion,
     read_voice,
 )
-from unitaf.types import NEUTRAL
+from unitaf.types import NEUTRAL, Utterance
 
 SILENCE = 4410
 
@@ -207,24 +217,50 @@ def run_training_path(case: Case) -> None:
         check_stored(case, f"intermediates/{line}/text_inputs", torch.tensor(text_inputs))
         check_stored(case, f"intermediates/{line}/mel_inputs", torch.tensor(mel_inputs))
     _check_padded_batch(case, gpt, conditions, texts, known)
-    for line, text_ids in zip(lines, texts, strict=True):
-        _check_recording(case, networks, line, tuple(text_ids))
+    with TemporaryDirectory() as folder:
+        engine = make_engine(case, networks, Path(folder))
+        for line, said in zip(lines, case.json["lines"], strict=True):
+            _check_engine(case, engine, line, said["text"])
 
 
-def _check_recording(case: Case, networks: Networks, line: str, text_ids: tuple[int, ...]) -> None:
-    """The same numbers as the engine computes them for a recording."""
+class GivenVoice(Cast):
+    """Everybody speaks with the voice that a case stores for its line."""
+
+    given: Voice
+
+    def voice(self, source: VoiceSource) -> Voice:
+        del source
+        return self.given
+
+
+def make_engine(case: Case, networks: Networks, folder: Path) -> IndexTts2:
+    """Return the engine with the networks of a case in place of published files."""
+    for file in FILES:
+        (folder / file.name).parent.mkdir(exist_ok=True)
+        (folder / file.name).touch()
+    shutil.copy(case.file.with_name("bpe_tiny.model"), folder / TOKENISER.name)
+    clip = folder / "clip.wav"
+    clip.write_bytes(encode_audio(0.1 * np.ones(22050, np.float32), 22050, "wav"))
+    voices = {"*": VoiceSource(str(clip))}
+    engine = IndexTts2(folder, voices, SpeechSettings(), Hardware())
+    engine.networks = networks
+    engine.cast = GivenVoice(networks, {}, None)
+    return engine
+
+
+def _check_engine(case: Case, engine: IndexTts2, line: str, text: str) -> None:
+    """The same numbers as the engine computes them for a recording of a text."""
     latents = case.tensors[f"intermediates/{line}/cond_latents"]
     nothing = latents.new_zeros(0)
     voice = Voice(latents, nothing, nothing, nothing, nothing[None], nothing[None])
+    engine.cast.given = voice
     name, strengths = f"inputs/{line}/emotion_vector", NEUTRAL
     if name in case.tensors:
         strengths = as_emotion(case.tensors[name].tolist())
-    rate = int(case.input(f"{line}/sample_rate"))
-    waveform = mono(case, line, "target_pcm16")
-    recording = Recording(waveform, rate, text_ids, voice, strengths)
-    heard = hear(networks, recording)
+    rate, waveform = int(case.input(f"{line}/sample_rate")), mono(case, line, "target_pcm16")
+    recording, heard = engine.hear(Utterance(line, text, emotion=strengths), waveform, rate)
     check_stored(case, f"outputs/{line}/codes", torch.tensor(heard.codes))
-    features = recording_features(networks, recording, heard)
+    features = recording_features(engine.networks, recording, heard)
     check_stored(case, f"outputs/{line}/audio_feature_every4th", features[:, ::4])
 
 

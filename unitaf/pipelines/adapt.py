@@ -6,7 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unitaf.audio import resample
 from unitaf.build import build_indextts2
 from unitaf.config import AdaptConfig
 from unitaf.data.clip_reader import ClipReader
@@ -82,9 +81,8 @@ def _lessons(engine: "IndexTts2", clips: Iterator[Clip], rejects: list[str]) -> 
 
     lessons = []
     for clip in clips:
-        waveform = resample(clip.waveform(), clip.sample_rate, engine.sample_rate)
         try:
-            said, heard = engine.hear(clip.utterance, waveform)
+            said, heard = engine.hear(clip.utterance, clip.waveform(), clip.sample_rate)
         except InputError as error:
             rejects.append(f"clip {clip.id}: {error.reason}")
             continue

@@ -16,6 +16,7 @@ from unitaf.storage import open_storage
 from unitaf.tts.indextts2 import files
 from unitaf.tts.indextts2.engine import Hardware, IndexTts2
 from unitaf.tts.indextts2.maker import SpeechSettings
+from unitaf.tts.indextts2.recording import recording_features
 from unitaf.tts.indextts2.references import VoiceSource
 from unitaf.tts.indextts2.search import Rules
 from unitaf.tts.indextts2.synthesis import FlowSettings
@@ -262,6 +263,8 @@ def test_a_recording_is_read_on_its_own_clock(engine: IndexTts2) -> None:
         heard = engine.encode(LINES[0], recording)
         np.testing.assert_array_equal(heard.waveform, recording)
         assert_one_clock([heard], engine)
+        features = recording_features(engine.networks, *engine.hear(LINES[0], recording, 22050))
+        np.testing.assert_array_equal(heard.features[: len(features)], features.numpy())
         angry = engine.encode(replace(LINES[0], emotion=ANGRY), recording)
         assert np.abs(angry.features - heard.features).max() > 1e-3
     with pytest.raises(InputError, match="shorter than") as caught:

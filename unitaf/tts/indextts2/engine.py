@@ -176,15 +176,16 @@ class IndexTts2:
     @cached_property
     def cast(self) -> Cast:
         """The voices that have been conditioned so far."""
-        networks, reader = self._maker.networks, None
+        networks, reader = self.networks, None
         if self._is_described:
             reader = EmotionReader(self._folder, networks.device, self.batch_size)
         return Cast(networks, self._digests, reader)
 
-    @property
+    @cached_property
     def networks(self) -> Networks:
         """All networks; loads them."""
-        return self._maker.networks
+        hardware = self._hardware
+        return load_networks(self._folder, hardware.device, hardware.precision)
 
     def load(self) -> None:
         """Load all networks.
@@ -218,7 +219,7 @@ class IndexTts2:
         Raises:
             InputError: If the model cannot read the line, or the recording is too short or long.
         """
-        recording, heard = self.hear(utterance, waveform)
+        recording, heard = self.hear(utterance, waveform, MEL_RATE)
         features = recording_features(self.networks, recording, heard).float().cpu().numpy()
         return Speech(
             waveform,
@@ -229,20 +230,25 @@ class IndexTts2:
         )
 
     def hear(
-        self, utterance: Utterance, waveform: Float32[np.ndarray, " samples"]
+        self, utterance: Utterance, waveform: Float32[np.ndarray, " samples"], sample_rate: int
     ) -> tuple[Recording, Heard]:
         """Return a recording as the GPT sees it, to read features from or to teach it with.
+
+        Args:
+            utterance: What is said in it.
+            waveform: Mono.
+            sample_rate: Hz, any.
 
         Raises:
             InputError: As from `encode`.
         """
-        if len(waveform) < _SHORTEST_RECORDING_S * MEL_RATE:
+        if len(waveform) < _SHORTEST_RECORDING_S * sample_rate:
             reason = f"the recording is shorter than {_SHORTEST_RECORDING_S:g} s"
             raise InputError(utterance.id, reason, column="audio")
         source = find_source(self._voices, utterance)
         text_ids = self._reader.whole(utterance)
         voice = self.cast.voice(source)
-        recording = Recording(waveform, MEL_RATE, text_ids, voice, utterance.emotion)
+        recording = Recording(waveform, sample_rate, text_ids, voice, utterance.emotion)
         heard = hear(self.networks, recording)
         most = self.networks.gpt.sizes.max_codes
         if len(heard.codes) > most:
@@ -278,11 +284,9 @@ class IndexTts2:
         waveforms = iter(self._maker.sound(pieces, [each for line in spoken for each in line]))
         return [[next(waveforms).numpy() for _ in line] for line in lines]
 
-    @cached_property
+    @property
     def _maker(self) -> Maker:
-        hardware = self._hardware
-        networks = load_networks(self._folder, hardware.device, hardware.precision)
-        return Maker(networks, self._settings, hardware.batch_size)
+        return Maker(self.networks, self._settings, self.batch_size)
 
     @cached_property
     def _reader(self) -> TextReader:
