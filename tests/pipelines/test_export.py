@@ -87,9 +87,9 @@ def test_a_place_that_is_no_file_is_refused(
 
 def test_formats_are_named_once_or_more_and_known():
     assert list(encoders_of(["npz", "wav", "npz"])) == ["npz", "wav"]
-    with pytest.raises(ConfigError, match="unknown format mp7, mp8; choose from glb, json"):
+    with pytest.raises(ConfigError, match="unknown format mp7, mp8; choose from curves_csv, curves_json"):
         encoders_of(["mp7", "wav", "mp8"])
-    with pytest.raises(ConfigError, match="no format is named; choose from glb, json"):
+    with pytest.raises(ConfigError, match="no format is named; choose from curves_csv, curves_json"):
         encoders_of([])
 
 

@@ -94,7 +94,7 @@ def show(
 ) -> None:
     """Show one take: text, times, phones, and how it was made."""
     from unitaf.export.plot import draw_take
-    from unitaf.export.wav import encode_wav
+    from unitaf.export.sound import encode_wav
     from unitaf.pipelines.export import write_file
     from unitaf.pipelines.store import open_store
 

@@ -2,10 +2,8 @@
 
 Conventions: glTF 2.0; metres, y up, the face looks along +z. Frame i is a key at i / fps, and the
 last frame is held to the end of the sound. Morph targets move the mesh; the head angles turn its
-node about the rig's origin, right-handed: yaw about y (to the character's left), then pitch about x
-(down), then roll about z (to the own right shoulder). The eye angles are not used: they tell again
-what the eyeLook shapes do. Targets are named in ``mesh.extras.targetNames``, by custom. Most of a
-face stands still in a shape, so targets are sparse.
+node as `unitaf.export.posing` says. Targets are named in ``mesh.extras.targetNames``, by custom.
+Most of a face stands still in a shape, so targets are sparse.
 """
 
 from collections.abc import Collection
@@ -18,17 +16,13 @@ import numpy as np
 import pygltflib
 from jaxtyping import Float, Int64
 
+from unitaf.export.posing import BARE_COLOUR, head_turns, normal_turns
 from unitaf.rigs.blendshape import BlendshapeRig, Part, rig_curves
 from unitaf.rigs.head import procedural_head
 from unitaf.rigs.render import vertex_normals
 from unitaf.timing import frame_times
 from unitaf.types import FaceMotion, Take
 
-_HEAD_ANGLES = ("headYaw", "headPitch", "headRoll")
-_BARE = (0.6, 0.55, 0.5)
-"""The colour of a rig that has none."""
-_TURNED = 1e-2
-"""Smaller changes of a unit normal are left out."""
 _KEPT_RIGS = 4
 
 _COMPONENTS = {
@@ -68,7 +62,7 @@ def glb_bytes(
     held = np.minimum(np.arange(len(times) + 1), len(times) - 1)
     document = _mesh_document(rig).copy()
     key = document.accessor(np.append(times, duration_s)[:, None], bounded=True)
-    tracks = (("weights", curves.reshape(-1, 1)), ("rotation", _head_turns(motion)))
+    tracks = (("weights", curves.reshape(-1, 1)), ("rotation", head_turns(motion)))
     samplers: list[Any] = []
     channels: list[Any] = []
     for path, values in tracks:
@@ -81,23 +75,6 @@ def glb_bytes(
         channels.append(pygltflib.AnimationChannel(sampler=len(channels), target=target))
     document.animations = [pygltflib.Animation(name="take", samplers=samplers, channels=channels)]
     return document.glb()
-
-
-def _head_turns(motion: FaceMotion) -> Float[np.ndarray, "frames 4"]:
-    """Return the head's rotation in every frame as a quaternion x, y, z, w."""
-    columns = dict(zip(motion.channels, motion.curves.T.astype(np.float64), strict=True))
-    still = np.zeros(len(motion.curves))
-    yaw, pitch, roll = (columns.get(name, still) / 2.0 for name in _HEAD_ANGLES)
-    (sy, cy), (sp, cp), (sr, cr) = ((np.sin(half), np.cos(half)) for half in (yaw, pitch, roll))
-    return np.stack(
-        [
-            cy * sp * cr + sy * cp * sr,
-            sy * cp * cr - cy * sp * sr,
-            cy * cp * sr - sy * sp * cr,
-            cy * cp * cr + sy * sp * sr,
-        ],
-        axis=1,
-    )
 
 
 @dataclass(slots=True)
@@ -210,8 +187,7 @@ def _mesh_document(rig: BlendshapeRig) -> _Document:
     """Return a document with the rig's mesh at rest, one primitive a part."""
     document = _Document()
     normals = vertex_normals(rig.neutral, rig.triangles)
-    turns = [vertex_normals(rig.neutral + delta, rig.triangles) - normals for delta in rig.deltas]
-    turns = [np.where(np.abs(turn).max(axis=1, keepdims=True) > _TURNED, turn, 0) for turn in turns]
+    turns = normal_turns(rig, normals)
     primitives, lips = [], []
     first = 0
     for part in rig.parts or (Part("face", 0, len(rig.triangles)),):
@@ -261,7 +237,7 @@ def _attributes(
 
 
 def _material(part: Part, *, has_colours: bool) -> Any:
-    colour = (1.0, 1.0, 1.0) if has_colours else _BARE
+    colour = (1.0, 1.0, 1.0) if has_colours else BARE_COLOUR
     return pygltflib.Material(
         name=part.name,
         doubleSided=True,

@@ -1,0 +1,47 @@
+"""A take's audio as a file of its own: WAV and FLAC bit for bit, Ogg Vorbis and Opus for less.
+
+Conventions: mono; sample 0 is at time 0 and the length is the take's, to the sample, in every
+format. `at_rate` gives another sample rate on the same clock.
+"""
+
+from dataclasses import replace
+
+from unitaf.audio import encode_audio, encode_lossy, resample
+from unitaf.export.encoder import Encoder
+from unitaf.types import Take
+
+AUDIO_SUFFIXES = {"wav": ".wav", "flac": ".flac", "ogg": ".ogg", "opus": ".opus"}
+"""The formats that hold a take's audio, and how their files end."""
+
+
+def encode_wav(take: Take, name: str) -> dict[str, bytes]:
+    """Return the audio as 16 bit PCM WAV."""
+    return {f"{name}.wav": encode_audio(take.speech.waveform, take.speech.sample_rate, "wav")}
+
+
+def encode_flac(take: Take, name: str) -> dict[str, bytes]:
+    """Return the audio as 16 bit FLAC."""
+    return {f"{name}.flac": encode_audio(take.speech.waveform, take.speech.sample_rate, "flac")}
+
+
+def encode_ogg(take: Take, name: str) -> dict[str, bytes]:
+    """Return the audio as Ogg Vorbis."""
+    return {f"{name}.ogg": encode_lossy(take.speech.waveform, take.speech.sample_rate, "ogg")}
+
+
+def encode_opus(take: Take, name: str) -> dict[str, bytes]:
+    """Return the audio as Ogg Opus; the take has one of Opus's sample rates."""
+    return {f"{name}.opus": encode_lossy(take.speech.waveform, take.speech.sample_rate, "opus")}
+
+
+def at_rate(encode: Encoder, sample_rate: int) -> Encoder:
+    """Return an encoder that brings takes to a sample rate, in Hz, first."""
+
+    def encode_resampled(take: Take, name: str) -> dict[str, bytes]:
+        speech = take.speech
+        waveform = resample(speech.waveform, speech.sample_rate, sample_rate)
+        return encode(
+            replace(take, speech=replace(speech, waveform=waveform, sample_rate=sample_rate)), name
+        )
+
+    return encode_resampled
