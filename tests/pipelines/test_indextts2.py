@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.data.captures import babble, moving, write_csv, write_wav
 from tests.pipelines.tiny_training import DESCRIBED, SMALL
 from tests.tts.indextts2.published import write_model
 from unitaf import generate, open_store
@@ -21,7 +22,6 @@ from unitaf.config import (
     GenerateConfig,
     PrepareConfig,
     RunConfig,
-    SourceConfig,
     check_config,
     check_train_config,
 )
@@ -29,12 +29,19 @@ from unitaf.data.recordings import open_source
 from unitaf.errors import ConfigError
 from unitaf.pipelines.prepare import make_plan, pending_shards, prepare
 from unitaf.pipelines.preparing import RecordingShard
-from unitaf.pipelines.train import prepare_training
+from unitaf.pipelines.train import train
 from unitaf.storage import open_storage
 from unitaf.timing import num_frames
+from unitaf.types import Utterance
 
 TEXTS = ("The wind waits.", "Who goes there?", "Tell them we sail at dawn.")
+LINE = Utterance("a", "Who goes there?", speaker="a", seed=3)
 LONG = "Stop! Who goes there? Tell them we sail at dawn - quickly. The wind waits, my friend."
+
+
+@pytest.fixture(autouse=True)
+def quick_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
 
 
 @pytest.fixture(scope="module")
@@ -132,37 +139,34 @@ def test_settings_that_do_not_go_together_are_refused(model: Path, tmp_path: Pat
 
 
 def left_to_prepare(folder: Path, config: PrepareConfig) -> list[RecordingShard]:
-    plan = make_plan(open_source(str(folder / "acted" / "takes"), "en", ""), config)
+    plan = make_plan(open_source(str(folder / "captures"), "en", ""), config)
     return pending_shards(open_storage(str(folder / "corpus")), plan)
 
 
 def test_recordings_train_a_face_for_it(model: Path, tmp_path: Path, ray_cluster: str):
-    rows = [
-        (f"l{index}", "a", f"{text} {other}")
-        for index, (text, other) in enumerate(product(TEXTS, repeat=2))
-    ]
-    script = write_script(tmp_path / "script.csv", rows)
-    acted = {"output": {"fps": 30}, "face": {"kind": "visemes"}, "run": {"num_actors": 1}}
-    generate(script, tmp_path / "acted", check_config(acted, "test"))
+    for number, words in enumerate(product(TEXTS, repeat=2)):
+        stem = tmp_path / "captures" / "a" / f"take{number}"
+        write_wav(stem.with_suffix(".wav"), babble(0.8, seed=number))
+        write_csv(stem.with_suffix(".csv"), moving(48, 61, number))
+        stem.with_suffix(".txt").write_text(" ".join(words))
     clips = {name: write_clip(tmp_path / f"{name}.wav", seed) for seed, name in enumerate("ab")}
     config = PrepareConfig(
-        source=SourceConfig(kind="list"),
-        clips=ClipsConfig(fps=30, max_frozen_s=3, val_share=0, test_share=0),
+        clips=ClipsConfig(fps=30, val_share=0, test_share=0),
         tts=job(model, {"a": clips["a"]}).tts,
         transcriber=None,
         run=RunConfig(num_actors=1),
     )
-    prepared = prepare(str(tmp_path / "acted" / "takes"), tmp_path / "corpus", config)
+    prepared = prepare(str(tmp_path / "captures"), tmp_path / "corpus", config)
     assert (prepared.clips, prepared.rejects) == (9, 0)
     more = config.model_copy(update={"tts": job(model, clips).tts})
     other = config.model_copy(update={"tts": job(model, {"a": clips["b"]}).tts})
     assert not left_to_prepare(tmp_path, more)
     assert left_to_prepare(tmp_path, other)
-    training = prepare_training(
+    report = train(
         check_train_config(
             {
                 "corpus": str(tmp_path / "corpus"),
-                "out": str(tmp_path / "model"),
+                "out": str(tmp_path / "face"),
                 "network": SMALL,
                 "optimiser": {"clips": 3, "warmup_steps": 2},
                 "stages": [
@@ -175,8 +179,11 @@ def test_recordings_train_a_face_for_it(model: Path, tmp_path: Path, ray_cluster
             "test",
         )
     )
-    for _ in training.run():
-        pass
     for stage in ("align", "joint"):
-        curve = [sum(point.losses.values()) for point in training.points if point.stage == stage]
+        curve = [sum(point.losses.values()) for point in report.points if point.stage == stage]
         assert np.mean(curve[-3:]) < np.mean(curve[:3]), stage
+    taught = job(model, {"a": clips["a"]}, kind="model", checkpoint=report.checkpoint)
+    tts = build_tts(taught.tts)
+    speeches = tts.synthesize([LINE])
+    (motion,) = build_face(taught.face, tts).animate([LINE], speeches, 30.0)
+    assert motion.curves.shape == (num_frames(speeches[0].num_samples, 22050, 30.0), 61)
