@@ -8,10 +8,9 @@ utterance's seed.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +18,18 @@ import onnxruntime
 from hibari import dsp
 from hibari.tts import ASSETS, MAX_PHONEMES
 from hibari.voices import VOICES
-from jaxtyping import Bool, Float32
+from jaxtyping import Float32
 
 from unitaf.errors import InputError
 from unitaf.tts.alignment import warp_to_recording
 from unitaf.tts.delivery import pace
 from unitaf.tts.hibari_graph import DURATIONS, LAST_BLOCK, load_network
 from unitaf.tts.joining import Part, cut_silence, join
-from unitaf.tts.misaki import PAUSE_MARKS
-from unitaf.tts.reading import EnglishReader, SpokenWord, split_reading
+from unitaf.tts.phrasing import audible_steps, level, phones, plan, words
+from unitaf.tts.reading import EnglishReader, SpokenWord
 from unitaf.tts.timeline import fit_to_sound, lay_out, spell
 from unitaf.tts.voices import HIBARI_LICENCE, hibari_model
-from unitaf.types import Phone, Speech, Utterance, Word
+from unitaf.types import Speech, Utterance
 
 _REVISION = 1
 """Raised whenever this file or what it uses of unitaf changes what comes out."""
@@ -50,19 +49,6 @@ _LOWEST_F0_HZ = 40.0
 
 _GAIN = 1.35
 """Brings a typical line to -23 LUFS (EBU R 128); lines differ by about 1 dB as they come."""
-_KNEE, _CEILING = 0.6, 0.95
-"""Speech stays below the knee. The click of a hard vowel onset does not, and is rounded off."""
-
-_HEAD_STEPS, _TAIL_STEPS = 16, 20
-"""Silence kept before and after an utterance: 0.2 and 0.25 s."""
-_SENTENCE_GAP = (20, 16)
-_CLAUSE_GAP = (8, 8)
-_WORD_GAP = (2, 2)
-"""Silence kept after one part and before the next: 0.45 s between sentences, 0.2 s where a long
-sentence is split at a comma, 50 ms where it has none."""
-
-_AUDIBLE = 0.01
-"""Of the loudest step: 40 dB below it a sound has died away."""
 
 
 class Hibari:
@@ -177,16 +163,28 @@ class Hibari:
         speed = self._speed * pace(utterance.emotion)
         noise = np.random.default_rng(utterance.seed % 2**64)
         try:
-            texts = list(_plan(self._reader.read(utterance.text)))
+            stretches = list(plan(self._reader.read(utterance.text), MAX_PHONEMES))
         except ValueError as error:
             raise InputError(utterance.id, str(error)) from error
         spoken = join(
             [
-                cut_silence(self._network.speak(words, speed, noise), head, tail)
-                for words, head, tail in texts
+                cut_silence(
+                    self._network.speak(stretch.words, speed, noise), stretch.head, stretch.tail
+                )
+                for stretch in stretches
             ]
         )
-        return _as_speech(spoken, utterance)
+        return Speech(
+            waveform=level(spoken.waveform, _GAIN),
+            sample_rate=_SAMPLE_RATE,
+            features=np.ascontiguousarray(spoken.features),
+            feature_rate=_FEATURE_RATE,
+            phones=phones(spoken),
+            words=words(spoken),
+            f0=spoken.f0,
+            f0_rate=_FEATURE_RATE,
+            emotion=utterance.emotion,
+        )
 
     @cached_property
     def _reader(self) -> EnglishReader:
@@ -219,7 +217,7 @@ class _Network:
         *spectrum, f0, durations, features = self._session.run(list(_OUTPUTS), inputs)
         waveform = dsp.synth(*(part[0] for part in spectrum), f0[0], noise)
         steps = [int(units) * _STEPS_PER_UNIT for units in durations]
-        is_audible = _is_audible(waveform)
+        is_audible = audible_steps(waveform, _HOP)
         return Part(
             waveform=waveform,
             features=features[0].T,
@@ -227,63 +225,3 @@ class _Network:
             spans=tuple(fit_to_sound(lay_out(words, steps, _LEAD_STEPS), is_audible)),
             words=tuple(word.text for word in words),
         )
-
-
-def _is_audible(waveform: Float32[np.ndarray, " samples"]) -> Bool[np.ndarray, " steps"]:
-    power = np.square(waveform.reshape(-1, _HOP)).mean(axis=1)
-    is_audible: Bool[np.ndarray, " steps"] = power > power.max() * _AUDIBLE**2
-    return is_audible
-
-
-def _plan(
-    sentences: Sequence[Sequence[SpokenWord]],
-) -> Iterator[tuple[list[SpokenWord], int, int]]:
-    """Give what to say at once, and the silence to keep before and after it, in steps."""
-    head = _HEAD_STEPS
-    for sentence in sentences:
-        for words in split_reading(sentence, MAX_PHONEMES):
-            if words[-1] is sentence[-1]:
-                tail, next_head = _SENTENCE_GAP
-            elif words[-1].symbols[-1] in PAUSE_MARKS:
-                tail, next_head = _CLAUSE_GAP
-            else:
-                tail, next_head = _WORD_GAP
-            is_last = words[-1] is sentences[-1][-1]
-            yield words, head, _TAIL_STEPS if is_last else tail
-            head = next_head
-
-
-def _as_speech(spoken: Part, utterance: Utterance) -> Speech:
-    phones = tuple(
-        Phone(span.label, span.start / _FEATURE_RATE, span.end / _FEATURE_RATE, span.stress)
-        for span in spoken.spans
-    )
-    return Speech(
-        waveform=_level(spoken.waveform),
-        sample_rate=_SAMPLE_RATE,
-        features=np.ascontiguousarray(spoken.features),
-        feature_rate=_FEATURE_RATE,
-        phones=phones,
-        words=_words(spoken),
-        f0=spoken.f0,
-        f0_rate=_FEATURE_RATE,
-        emotion=utterance.emotion,
-    )
-
-
-def _level(waveform: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
-    scaled = waveform * np.float32(_GAIN)
-    over = np.maximum(np.abs(scaled) - np.float32(_KNEE), 0) / np.float32(_CEILING - _KNEE)
-    limited = np.copysign(_KNEE + (_CEILING - _KNEE) * np.tanh(over), scaled)
-    return np.where(over > 0, limited, scaled).astype(np.float32)
-
-
-def _words(spoken: Part) -> tuple[Word, ...]:
-    words = []
-    inner = [span for span in spoken.spans if span.label]
-    for word_index, group in groupby(inner, key=lambda span: span.word_index):
-        spans = list(group)
-        text = spoken.words[word_index]
-        if text:
-            words.append(Word(text, spans[0].start / _FEATURE_RATE, spans[-1].end / _FEATURE_RATE))
-    return tuple(words)

@@ -1,9 +1,10 @@
-"""The misaki phoneme alphabet of English: which International Phonetic Alphabet label a symbol is.
+"""The misaki phoneme alphabet: which International Phonetic Alphabet label a symbol is.
 
 Kokoro and the voices distilled from it read misaki strings: one character a sound, with capital
 letters for diphthongs (``A I O Q W Y``), one character for an affricate, stress marks before the
-vowel. Everything else in unitaf reads plain labels, one string a phone, so that a face never learns
-an engine's spelling. Length marks only say what the times of a phone say better, and are dropped.
+vowel. English has its own part of it; the other languages share that and add to it. Everything else
+in unitaf reads plain labels, one string a phone, so that a face never learns an engine's spelling.
+Length marks only say what the times of a phone say better, and are dropped.
 """
 
 STRESS_MARKS = {"ˈ": 1, "ˌ": 2}
@@ -73,6 +74,24 @@ CONSONANT_LABELS = {
     "θ": "θ",
 }
 """The label of every consonant symbol."""
+
+OTHER_VOWEL_LABELS = {letter: letter for letter in "eoøœɨɯɤ"} | {"ɚ": "ɚ"}
+"""The label of every vowel symbol that English lacks."""
+
+OTHER_CONSONANT_LABELS = {letter: letter for letter in "cqrxβçɕɖɟɣɥɰɲɳɴɸɻɽɾʁʂʈʋʎʔʝχ"} | {
+    "ʣ": "dz",
+    "ʥ": "dʑ",
+    "ʦ": "ts",
+    "ʨ": "tɕ",
+    "ꭧ": "tʂ",
+}
+"""The label of every consonant symbol that English lacks."""
+
+MODIFIERS = frozenset("\u0303ʰʲᵝ")
+"""Change the sound before them: nasal, aspirated, palatal, with compressed lips."""
+
+TONE_MARKS = frozenset("→↗↓↘")
+"""The tones of Chinese, first to fourth, after the syllable's vowel."""
 
 PHONES = tuple(sorted({*VOWEL_LABELS.values(), *CONSONANT_LABELS.values()}))
 """Every label that an English phone can have; a pause has the empty label."""

@@ -15,13 +15,19 @@ from jaxtyping import Bool
 from unitaf.tts.misaki import (
     CONSONANT_LABELS,
     LENGTH_MARK,
+    MODIFIERS,
+    OTHER_CONSONANT_LABELS,
+    OTHER_VOWEL_LABELS,
     PAUSE_MARKS,
     STRESS_MARKS,
+    TONE_MARKS,
     VOWEL_LABELS,
 )
 from unitaf.tts.reading import SpokenWord
 
-_LABELS = VOWEL_LABELS | CONSONANT_LABELS
+_VOWELS = VOWEL_LABELS | OTHER_VOWEL_LABELS
+_LABELS = _VOWELS | CONSONANT_LABELS | OTHER_CONSONANT_LABELS
+_LENGTHENING = {LENGTH_MARK, *TONE_MARKS, *MODIFIERS}
 _SHORTEST_PAUSE = 5
 """Steps; what is shorter is not heard as a pause (a stop consonant is closed for longer)."""
 _SHORTEST_LAST_PHONE = 4
@@ -59,8 +65,8 @@ def spell(words: Sequence[SpokenWord]) -> str:
 def lay_out(words: Sequence[SpokenWord], durations: Sequence[int], lead: int) -> list[Span]:
     """Return the phones and pauses of a sentence, without gaps, from 0 to the end.
 
-    A stress mark's time is its vowel's, a length mark's that of the sound before it; the time of a
-    space is shared by the sounds around it, unless it belongs to a pause.
+    A stress mark's time is its vowel's, that of a length mark, a tone or a modifier the sound's
+    before it; the time of a space is shared by the sounds around it, unless it belongs to a pause.
 
     Args:
         words: What was said.
@@ -74,10 +80,12 @@ def lay_out(words: Sequence[SpokenWord], durations: Sequence[int], lead: int) ->
         if symbol in STRESS_MARKS:
             stress = STRESS_MARKS[symbol]
             carried += steps
-        elif symbol == LENGTH_MARK:
+        elif symbol in _LENGTHENING:
             pieces[-1].steps += steps
+            if symbol in MODIFIERS and pieces[-1].label:
+                pieces[-1].label += symbol
         elif symbol in _LABELS:
-            own = stress if symbol in VOWEL_LABELS else 0
+            own = stress if symbol in _VOWELS else 0
             stress -= own
             pieces.append(_Piece(_LABELS[symbol], carried + steps, False, own, word_index))
             carried = 0
@@ -91,7 +99,8 @@ def fit_to_sound(spans: Sequence[Span], is_audible: Bool[np.ndarray, " steps"]) 
     """Move the ends of pauses to where the sound around them dies away and begins.
 
     An engine gives the last phone before a pause much of the silence after it, and lets a hiss
-    begin a little before its time. A phone that starts without a sound, as a stop does, stays.
+    begin a little before its time. A phone that starts without a sound, as a stop does, stays. A
+    pause that is filled from both sides is none.
     """
     fitted = list(spans)
     for index, (before, after) in enumerate(pairwise(spans)):
@@ -103,7 +112,7 @@ def fit_to_sound(spans: Sequence[Span], is_audible: Bool[np.ndarray, " steps"]) 
             continue
         fitted[index] = replace(fitted[index], end=edge)
         fitted[index + 1] = replace(after, start=edge)
-    return fitted
+    return [span for span in fitted if span.start < span.end]
 
 
 def _sound_end(phone: Span, pause: Span, is_audible: Bool[np.ndarray, " steps"]) -> int:

@@ -1,0 +1,1 @@
+"""Kokoro-82M: neural voices in seven languages, by onnxruntime on a CPU."""

@@ -1,0 +1,105 @@
+"""The network of Kokoro-82M, changed in memory so that it tells and does more than its file.
+
+It gives three inner tensors as outputs: the duration of every symbol, the content of every frame
+and the pitch. And it keeps the tempo that it is asked for (`unitaf.tts.tempo`).
+
+Source: Kokoro-82M v1.0, a StyleTTS 2 (arXiv 2306.07691) with an ISTFTNet decoder; here its 8-bit
+export for onnxruntime. It has no randomness.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from jaxtyping import Float32
+
+from unitaf.tts.kokoro.alphabet import SYMBOL_IDS
+from unitaf.tts.tempo import keep_tempo
+
+SAMPLE_RATE = 24000
+FRAME_RATE = 40.0
+"""Hz."""
+FEATURE_DIM = 512
+MAX_SYMBOLS = 508
+"""What fits the rows of a voice, with the silence at both ends."""
+
+_DURATIONS = "/encoder/Gather_output_0"
+_CONTENT = "/encoder/MatMul_1_output_0"
+_F0 = "/encoder/F0_proj/Conv_output_0"
+_EXACT_DURATIONS = "/encoder/predictor/ReduceSum_output_0"
+_ROUNDED_DURATIONS = "/encoder/Round_output_0"
+
+Voice = Float32[np.ndarray, "lengths style"]
+"""A style for each number of symbols."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """What the network gives for a stretch of symbols."""
+
+    waveform: Float32[np.ndarray, " samples"]
+    content: Float32[np.ndarray, "frames dim"]
+    """The text encoding that the decoder is shown, at `FRAME_RATE`."""
+    f0: Float32[np.ndarray, " steps"]
+    """Hz, at twice the `FRAME_RATE`; low where unvoiced."""
+    durations: tuple[int, ...]
+    """Frames of the silence before, of every symbol, and of the silence after; none is 0."""
+
+
+class Network:
+    """The network on one thread.
+
+    Args:
+        path: Its ONNX file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            _load(path), options, providers=["CPUExecutionProvider"]
+        )
+
+    def speak(self, symbols: str, voice: Voice, speed: float) -> Sound:
+        """Say symbols in a voice.
+
+        Args:
+            symbols: At most `MAX_SYMBOLS`, all of the alphabet.
+            voice: Who says it.
+            speed: 2 is twice as fast.
+        """
+        ids = [SYMBOL_IDS[symbol] for symbol in symbols]
+        waveform, durations, content, f0 = self._session.run(
+            ["audio", _DURATIONS, _CONTENT, _F0],
+            {
+                "tokens": np.array([[0, *ids, 0]], np.int64),
+                "style": voice[len(ids) - 1][None],
+                "speed": np.array([speed], np.float32),
+            },
+        )
+        return Sound(waveform, content[0].T, f0[0, 0], tuple(int(frames) for frames in durations))
+
+
+def load_voice(path: Path) -> Voice:
+    """Read a voice file.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    numbers = np.fromfile(path, np.float32)
+    if numbers.size != 510 * 256:
+        raise ValueError(f"{path} is not a voice: it has {numbers.size * 4} bytes, not 522240")
+    return numbers.reshape(510, 256)
+
+
+def _load(path: Path) -> bytes:
+    model = onnx.load(path)
+    keep_tempo(model.graph, _EXACT_DURATIONS, _ROUNDED_DURATIONS, rank=2)
+    for name in (_DURATIONS, _CONTENT, _F0):
+        model.graph.output.append(onnx.ValueInfoProto(name=name))
+    serialized: bytes = model.SerializeToString()
+    return serialized
