@@ -1,12 +1,14 @@
 """IndexTTS2 in a job: from a script to takes, and from recordings to a face model of its own."""
 
 import csv
+import re
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from tests.data.captures import babble, moving, write_csv, write_wav
 from tests.pipelines.tiny_training import DESCRIBED, SMALL
@@ -101,6 +103,11 @@ def test_two_speakers_say_a_script(model: Path, face: str, tmp_path: Path, ray_c
     report = generate(script, store, config)
     assert (report.takes, report.rejects) == (3, 2)
     opened = open_store(store)
+    reasons = {row["line_id"]: row["reason"] for row in opened.rejects().to_pylist()}
+    assert reasons == {
+        "l3": "there is no voice for 'c' in tts.voices, and none for '*'",
+        "l4": "the model cannot read 'ВЕТРЖДЁ': it knows English and Chinese",
+    }
     takes = [take for _, take in opened.takes(opened.catalog())]
     for take in takes:
         frames = num_frames(take.speech.num_samples, take.speech.sample_rate, 29.97)
@@ -136,6 +143,15 @@ def test_settings_that_do_not_go_together_are_refused(model: Path, tmp_path: Pat
     voice = {"reference": "a.wav", "emotion": "b.wav", "description": "sad"}
     with pytest.raises(ConfigError, match="give one of them"):
         check_config({"tts": config.tts.model_dump() | {"voices": {"*": voice}}}, "test")
+
+
+def test_the_job_in_the_readme_is_one():
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (example,) = [block for block in blocks if "kind: indextts2" in block]
+    config = check_config(yaml.safe_load(example), "README.md")
+    assert set(config.tts.voices) == {"Okafor", "Sable", "Quill", "*"}
+    assert config.run.gpus_per_actor == 1
 
 
 def left_to_prepare(folder: Path, config: PrepareConfig) -> list[RecordingShard]:
