@@ -34,6 +34,10 @@ class Utterance:
     emotion: Emotion = NEUTRAL
     seed: int = 0
     """Decides everything random about the take."""
+    target_s: float | None = None
+    """How long it should take, to the end of the waveform; None: as long as it takes."""
+    speed: float = 1.0
+    """Of the speaking rate that the engine would choose; 2 is twice as fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,11 @@ class TextToSpeech(Protocol):
     @property
     def batch_size(self) -> int:
         """How many utterances are best given to `synthesize` at once."""
+        ...
+
+    @property
+    def speeds(self) -> tuple[float, float]:
+        """The slowest and the fastest `Utterance.speed` that it follows; 1 and 1 if none."""
         ...
 
     @property

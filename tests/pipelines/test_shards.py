@@ -100,3 +100,16 @@ def test_files_of_another_version_are_refused(data: bytes):
         shards.decode_manifest(data)
     with pytest.raises(ValueError, match="version"):
         shards.decode_plan(data)
+
+
+def test_a_target_or_edges_change_the_key_and_their_absence_does_not() -> None:
+    plain = shards.take_key(SAID, RECIPE)
+    keys = {
+        plain,
+        shards.take_key(replace(SAID, target_s=2.0), RECIPE),
+        shards.take_key(replace(SAID, target_s=2.5), RECIPE),
+        shards.take_key(SAID, replace(RECIPE, edges_s=(0.1, None))),
+        shards.take_key(SAID, replace(RECIPE, edges_s=(None, 0.1))),
+        shards.take_key(replace(SAID, target_s=2.0), replace(RECIPE, edges_s=(0.1, 0.1))),
+    }
+    assert len(keys) == 6

@@ -161,3 +161,18 @@ def test_a_bad_field_rejects_the_line_with_column_and_reason(fields, column, rea
 def test_the_longest_text_is_the_jobs_to_set():
     assert utterance(ScriptDefaults(max_characters=3), text="  abc  ").text == "abc"
     assert isinstance(read(ScriptDefaults(max_characters=3), text="abcd"), Reject)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("2.5", 2.5), ("2,5", 2.5), (3, 3.0), (" ", None)]
+)
+def test_a_target_is_seconds(written, seconds):
+    assert utterance(target_s=written).target_s == seconds
+
+
+@pytest.mark.parametrize("written", ["soon", "0", "-1", "nan", "inf", True, "1:30", 601])
+def test_a_target_that_is_no_time_is_rejected(written):
+    reject = read(target_s=written)
+    assert isinstance(reject, Reject)
+    assert reject.column == "Target_S"
+    assert "the target must be seconds" in reject.reason

@@ -160,6 +160,7 @@ def print_report(report: Report) -> None:
         ("takes made", f"{report.made:,}"),
         ("takes reused", f"{report.reused:,}"),
         ("rejected lines", _count_by(report.rejects, report.rejects_by_column)),
+        *([("off their target", f"{report.off_target:,}")] if report.off_target else []),
         *_uncast(report.uncast),
     ]
     if report.made:

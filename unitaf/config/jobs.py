@@ -18,6 +18,27 @@ class HibariConfig(Settings):
     speed: float = Field(1.0, ge=0.5, le=2.0, description="Speaking rate; 2 is twice as fast.")
 
 
+class KokoroConfig(Settings):
+    """Neural voices in English, Spanish, French, Italian, Portuguese, Japanese and Chinese."""
+
+    kind: Literal["kokoro"]
+    voice: str = Field(
+        "native", description="Says every line; native: for each language one of its own."
+    )
+    speed: float = Field(1.0, ge=0.5, le=2.0, description="Speaking rate; 2 is twice as fast.")
+    path: str | None = Field(
+        None, description="The folder with its files; empty: where `unitaf voices install` puts it."
+    )
+
+
+class EspeakConfig(Settings):
+    """A robot's voice in a hundred languages: espeak-ng, GPL-3.0-or-later."""
+
+    kind: Literal["espeak"]
+    voice: str = Field("default", description="A variant of espeak-ng, such as f2 or m3.")
+    speed: float = Field(1.0, ge=0.5, le=2.0, description="Speaking rate; 2 is twice as fast.")
+
+
 class StubConfig(Settings):
     """A silent, instant engine: to try a script or to test at scale."""
 
@@ -185,11 +206,11 @@ class ScriptConfig(Settings):
     format: str | None = Field(
         None, description="csv, xlsx, po, unity, ...; empty: by the file's suffix and header."
     )
-    columns: dict[Literal["line_id", "text", "speaker", "language", "emotion", "seed"], str] = (
-        Field(
-            default_factory=dict,
-            description="What a column is where its name does not say so: {text: Line (FR)}.",
-        )
+    columns: dict[
+        Literal["line_id", "text", "speaker", "language", "emotion", "seed", "target_s"], str
+    ] = Field(
+        default_factory=dict,
+        description="What a column is where its name does not say so: {text: Line (FR)}.",
     )
     sheet: str | None = Field(None, description="Of a workbook; empty: its first.")
     leave_out_unapproved: bool = Field(
@@ -216,6 +237,12 @@ class OutputConfig(Settings):
 
     fps: float = Field(60.0, gt=0, le=1000, description="Animation frames a second, any rate.")
     audio_format: Literal["flac", "wav"] = Field("flac", description="Both are lossless 16 bit.")
+    head_s: float | None = Field(
+        None, ge=0, le=10, description="Silence before every line; empty: as the engine gives it."
+    )
+    tail_s: float | None = Field(
+        None, ge=0, le=10, description="Silence after it; a line's target comes first."
+    )
 
 
 class RunConfig(Settings):

@@ -159,7 +159,11 @@ class Cast:
             animator = build_face(face, engine)
             output = self._config.output
             recipe = Recipe(
-                engine.fingerprint, animator.fingerprint, output.fps, output.audio_format
+                engine.fingerprint,
+                animator.fingerprint,
+                output.fps,
+                output.audio_format,
+                (output.head_s, output.tail_s),
             )
             self._performers[name] = Performer(Role(name, tts, face), engine, animator, recipe)
         return self._performers[name]

@@ -32,6 +32,7 @@ SCHEMA = pa.schema(
         ("duration_s", pa.float64()),
         ("fps", pa.float64()),
         ("num_frames", pa.int64()),
+        ("target_s", pa.float64()),
     ]
 )
 """The catalog's own columns; the script's other columns follow."""
@@ -165,6 +166,7 @@ def _catalog_batch(
             "duration_s": line.num_samples / line.sample_rate,
             "fps": line.fps,
             "num_frames": line.num_frames,
+            "target_s": line.utterance.target_s,
         }
         for line in lines
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from unitaf.build import build_face, build_tts
 from unitaf.config import GenerateConfig, OutputConfig, dump_config
 from unitaf.errors import StorageError
-from unitaf.pipelines.casting import Cast, Role
+from unitaf.pipelines.casting import Role
 from unitaf.pipelines.catalog import write_catalog, write_rejects
 from unitaf.pipelines.cluster import Pool
 from unitaf.pipelines.ledger import Counts
@@ -140,19 +140,19 @@ class Run:
             for name in ("rejects.parquet", "catalog.parquet"):
                 self._storage.create(f"{self.folder}/{name}", tables / name)
         recorder.stop()
-        report = self._report(job.cast, recorder, actors, takes, rejects)
+        report = self._report(job, recorder, actors, takes, rejects)
         self._storage.create(f"{self.folder}/report.json", report.to_json().encode())
         return report
 
     def _report(
         self,
-        cast: Cast,
+        job: Job,
         recorder: Recorder,
         actors: int,
         takes: int,
         rejects: dict[str, int],
     ) -> Report:
-        seconds, recipe = recorder.seconds, cast.recipe
+        seconds, recipe = recorder.seconds, job.cast.recipe
         made_s = seconds.get("make", 0.0)
         model_s = seconds.get("tts_s", 0.0) + seconds.get("face_s", 0.0)
         return Report(
@@ -166,7 +166,8 @@ class Run:
             reused=self._counts.done,
             rejects=sum(rejects.values()),
             rejects_by_column=rejects,
-            uncast=tuple(sorted(cast.uncast)),
+            off_target=job.ledger.num_off_target(),
+            uncast=tuple(sorted(job.cast.uncast)),
             audio_s=recorder.audio_s,
             payload_bytes=recorder.payload_bytes,
             shards=recorder.shards,

@@ -31,7 +31,7 @@ PRAGMA temp_store = FILE;
 PRAGMA cache_size = -8000;
 CREATE TABLE line (
     position INTEGER PRIMARY KEY, row INTEGER, line_id TEXT, language TEXT, speaker TEXT, text TEXT,
-    emotion TEXT, seed INTEGER, key TEXT, role TEXT
+    emotion TEXT, seed INTEGER, target_s REAL, key TEXT, role TEXT
 );
 CREATE TABLE part (
     first INTEGER PRIMARY KEY, file TEXT
@@ -162,7 +162,7 @@ class Ledger:
                         reason = f"{batch.file}: {reject.reason}" if batch.file else reject.reason
                         column = self._column(reject.column)
                         rejects.append(replace(reject, column=column, reason=reason))
-                self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
+                self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
                 self._db.executemany(
                     "INSERT INTO reject VALUES (?,?,?,?,'script')",
                     [(r.row, r.line_id, r.column, r.reason) for r in rejects],
@@ -247,7 +247,7 @@ class Ledger:
         )
         rows = self._db.execute(query)
         for (_, role, _), shard in groupby(rows, key=itemgetter(0, 1, 2)):
-            yield Cut(role, [(_utterance(row[3:]), row[11]) for row in shard])
+            yield Cut(role, [(_utterance(row[3:]), row[12]) for row in shard])
 
     def note_engine_rejects(self) -> None:
         """Turn every line whose take was found impossible into a reject."""
@@ -273,7 +273,15 @@ class Ledger:
             " WHERE payload IS NOT NULL ORDER BY position"
         )
         for row in self._db.execute(query):
-            yield Located(row[1], row[0], _utterance(row), row[8], *row[10:])
+            yield Located(row[1], row[0], _utterance(row), row[9], *row[11:])
+
+    def num_off_target(self) -> int:
+        """Count lines whose take is longer or shorter than its target by more than a frame."""
+        (count,) = self._one(
+            "SELECT count(*) FROM line JOIN done USING (key) WHERE target_s IS NOT NULL"
+            " AND abs(1.0 * num_samples / sample_rate - target_s) > 1.0 / fps"
+        )
+        return count
 
     def extras(self) -> Iterator[pa.RecordBatch]:
         """Give the script's other columns in batches, after one with the line's position."""
@@ -320,11 +328,11 @@ def _line_row(position: int, line: ScriptLine, key: str, role: str) -> tuple[obj
     emotion = json.dumps(said.emotion)
     return (
         position, line.row, said.id, said.language, said.speaker, said.text, emotion, said.seed,
-        key, role,
+        said.target_s, key, role,
     )  # fmt: skip
 
 
 def _utterance(row: Sequence[Any]) -> Utterance:
-    _, _, line_id, language, speaker, text, emotion, seed = row[:8]
+    _, _, line_id, language, speaker, text, emotion, seed, target_s = row[:9]
     a, b, c, d, e, f, g, h = json.loads(emotion)
-    return Utterance(line_id, text, language, speaker, (a, b, c, d, e, f, g, h), seed)
+    return Utterance(line_id, text, language, speaker, (a, b, c, d, e, f, g, h), seed, target_s)

@@ -27,6 +27,7 @@ from unitaf.pipelines.shards import (
 )
 from unitaf.pipelines.takes import ROW_GROUP_SIZE, encode_takes
 from unitaf.storage import Creation, Storage
+from unitaf.tts.dubbing import Edges, say_in_time
 from unitaf.types import (
     EMOTIONS,
     FaceAnimator,
@@ -47,6 +48,7 @@ LINES_SCHEMA = pa.schema(
         ("speaker", pa.string()),
         ("emotion", pa.list_(pa.float64(), len(EMOTIONS))),
         ("seed", pa.int64()),
+        ("target_s", pa.float64()),
         ("take_key", pa.string()),
     ]
 )
@@ -98,6 +100,7 @@ class ShardMaker:
         self._tts = tts
         self._face = face
         self._output = output
+        self._edges = Edges(output.head_s, output.tail_s)
         terms = (tts.licence, face.licence)
         self._licence = "; ".join(dict.fromkeys(name for name in terms if name != "none"))
         self._version = version("unitaf")
@@ -183,7 +186,7 @@ class ShardMaker:
         """Say lines and move the face to them; add the time of both to the record."""
         started = time.perf_counter()
         try:
-            speeches = self._tts.synthesize(batch)
+            speeches = say_in_time(self._tts, batch, self._edges)
         finally:
             record.tts_s += time.perf_counter() - started
         if len(speeches) != len(batch):
@@ -249,6 +252,7 @@ def encode_lines(lines: Sequence[tuple[Utterance, str]]) -> pa.RecordBatch:
             "speaker": said.speaker,
             "emotion": said.emotion,
             "seed": said.seed,
+            "target_s": said.target_s,
             "take_key": key,
         }
         for said, key in lines
@@ -268,6 +272,7 @@ def read_shard(storage: Storage, planned: PlannedShard) -> Shard:
             row["speaker"],
             tuple(row["emotion"]),
             row["seed"],
+            row.get("target_s"),
         )
         for row in rows
     )

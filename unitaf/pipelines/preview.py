@@ -3,7 +3,7 @@
 import itertools
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from unitaf.config import GenerateConfig
@@ -71,9 +71,10 @@ class _Measured:
 
 def _measured(storage: Storage, recipe: Recipe, config: GenerateConfig) -> _Measured:
     names = [info.name for info in storage.list("runs/") if info.name.endswith("/report.json")]
+    alike = {"tts": recipe.tts, "face": recipe.face, "audio_format": recipe.audio_format}
     for name in sorted(names, reverse=True):
         report = json.loads(storage.read(name))
-        if report["made"] and all(report[key] == value for key, value in asdict(recipe).items()):
+        if report["made"] and all(report[key] == value for key, value in alike.items()):
             size = report["payload_bytes"] / report["audio_s"]
             basis = f"(at the speed of run {report['run']})"
             return _Measured(report["audio_s_per_s"], size, basis)

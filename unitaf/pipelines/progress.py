@@ -58,6 +58,8 @@ class Report:
     """Different takes that the store held when the run began."""
     rejects: int
     rejects_by_column: dict[str, int]
+    off_target: int
+    """Lines with a target whose take misses it by more than a frame: the engine cannot speak so."""
     uncast: tuple[str, ...]
     """Speakers that the job's cast does not name: each has a voice by the hash of its name."""
     audio_s: float

@@ -42,6 +42,8 @@ class Recipe:
     """The fingerprint of the face animator."""
     fps: float
     audio_format: str
+    edges_s: tuple[float | None, float | None] = (None, None)
+    """The silence before and after a line, where the job sets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,9 @@ def take_key(utterance: Utterance, recipe: Recipe) -> str:
         recipe.fps,
         recipe.audio_format,
     ]
+    # Keys of lines and jobs that ask for neither are as they were before one could.
+    if utterance.target_s is not None or recipe.edges_s != (None, None):
+        parts += [utterance.target_s, *recipe.edges_s]
     return _digest(json.dumps(parts, ensure_ascii=True, separators=(",", ":")).encode())
 
 

@@ -19,6 +19,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "language": ("lang", "locale", "culture", "language_code", "language_tag"),
     "emotion": ("mood", "feeling", "emotion_tag"),
     "seed": ("random_seed",),
+    "target_s": ("target_duration", "target_duration_s", "dub_window", "window_s", "time_window"),
 }  # fmt: skip
 """The roles a column can play, and the other names that people give to such a column."""
 

@@ -28,6 +28,8 @@ MAX_SEED = 2**63 - 1
 
 MAX_EMOTION_CHARACTERS = 400
 
+MAX_TARGET_S = 600.0
+
 _CONTROL_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LOST = "\N{REPLACEMENT CHARACTER}"
@@ -142,7 +144,7 @@ class LineReader:
         return spoken
 
     def _utterance(self, line_id: str, text: str, values: Sequence[object]) -> Utterance:
-        speaker, language, emotion, seed = values
+        speaker, language, emotion, seed, target_s = values
         return Utterance(
             id=line_id,
             text=text,
@@ -150,6 +152,7 @@ class LineReader:
             speaker=_name("speaker", speaker) or self._defaults.speaker,
             emotion=_emotion(emotion),
             seed=_seed(seed, self._defaults.seed),
+            target_s=_target(target_s),
         )
 
 
@@ -248,6 +251,22 @@ def _seed(value: object, default: int) -> int:
             "seed", f"the seed must be a whole number from 0 to 2^63-1, not {value!r}"
         )
     return seed
+
+
+def _target(value: object) -> float | None:
+    if isinstance(value, str):
+        value = value.strip().replace(",", ".")
+    if value == "" or _is_missing(value):
+        return None
+    try:
+        seconds = float(value) if isinstance(value, str | int | float) else math.nan
+    except ValueError:
+        seconds = math.nan
+    if isinstance(value, bool) or not 0.0 < seconds <= MAX_TARGET_S:
+        raise _FieldError(
+            "target_s", f"the target must be seconds, above 0 to {MAX_TARGET_S:g}, not {value!r}"
+        )
+    return seconds
 
 
 def _string(role: str, value: object) -> str:

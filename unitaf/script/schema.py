@@ -1,7 +1,7 @@
 """The JSON schema of one line of a JSON Lines script, for those who write scripts by program."""
 
 from unitaf.script.language import LANGUAGE_PATTERN
-from unitaf.script.lines import MAX_EMOTION_CHARACTERS, MAX_NAME_CHARACTERS, MAX_SEED
+from unitaf.script.lines import MAX_EMOTION_CHARACTERS, MAX_NAME_CHARACTERS, MAX_SEED, MAX_TARGET_S
 from unitaf.types import EMOTIONS
 
 
@@ -48,6 +48,10 @@ def script_line_schema() -> dict[str, object]:
             "seed": _optional(
                 {"type": "integer", "minimum": 0, "maximum": MAX_SEED},
                 "Decides everything random about the take.",
+            ),
+            "target_s": _optional(
+                {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_TARGET_S},
+                "How long the take should be, in seconds; the speaking rate is solved for.",
             ),
         },
         "additionalProperties": True,

@@ -57,6 +57,11 @@ class StubSpeech:
         return 256
 
     @property
+    def speeds(self) -> tuple[float, float]:
+        """Half to twice the usual rate."""
+        return (0.5, 2.0)
+
+    @property
     def licence(self) -> str:
         """The terms on what it makes."""
         return STUB_VOICE.licence
@@ -102,8 +107,8 @@ class StubSpeech:
 
 
 def _silence(utterance: Utterance) -> Float32[np.ndarray, " samples"]:
-    length = len(utterance.text.strip())
-    return np.zeros(length * _SAMPLE_RATE // _CHARACTERS_PER_S, np.float32)
+    length = len(utterance.text.strip()) * _SAMPLE_RATE // _CHARACTERS_PER_S
+    return np.zeros(round(length / utterance.speed), np.float32)
 
 
 def _speech(utterance: Utterance, waveform: Float32[np.ndarray, " samples"]) -> Speech:

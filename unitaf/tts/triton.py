@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float32
 
+from unitaf import timing
 from unitaf.errors import BackendError
 from unitaf.triton.client import TritonClient
 from unitaf.triton.descriptions import ANY_SPEAKER, ServedSpeech, ServedVoice, read_speech
@@ -65,6 +66,11 @@ class TritonSpeech:
         return self._client.limits.max_in_flight
 
     @property
+    def speeds(self) -> tuple[float, float]:
+        """One: a request names no speaking rate."""
+        return (1.0, 1.0)
+
+    @property
     def licence(self) -> str:
         """The terms on what the engine makes."""
         return self._served.licence
@@ -113,13 +119,25 @@ class TritonSpeech:
     def _ask(self, utterances: Sequence[Utterance], tensors: Sequence[Tensors]) -> list[Speech]:
         lines = [(u.id, each) for u, each in zip(utterances, tensors, strict=True)]
         answers = self._client.ask(lines)
-        for utterance, answer in zip(utterances, answers, strict=True):
-            known, found = self.fingerprint_of(utterance.speaker), decode_text(answer[ENGINE.name])
-            if found != known:
-                raise BackendError(
-                    f"{self._client.name} has become {found!r} meanwhile; it was {known!r}"
-                )
-        return [decode_speech(answer) for answer in answers]
+        return [self._read(*pair) for pair in zip(utterances, answers, strict=True)]
+
+    def _read(self, utterance: Utterance, answer: Tensors) -> Speech:
+        known = self.fingerprint_of(utterance.speaker)
+        try:
+            speech, found = decode_speech(answer), decode_text(answer[ENGINE.name])
+        except (KeyError, IndexError, ValueError) as error:
+            raise BackendError(f"{self._client.name}: its answer is no speech: {error}") from error
+        if found != known:
+            raise BackendError(
+                f"{self._client.name} has become {found!r} meanwhile; it was {known!r}"
+            )
+        steps = timing.num_frames(speech.num_samples, self.sample_rate, self.feature_rate)
+        if speech.features.shape != (steps, self.feature_dim):
+            raise BackendError(
+                f"{self._client.name}: its answer has features of {speech.features.shape}, not of"
+                f" {(steps, self.feature_dim)}"
+            )
+        return speech
 
     def _voice(self, speaker: str) -> ServedVoice:
         voices = self._served.voices

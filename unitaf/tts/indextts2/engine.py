@@ -132,6 +132,11 @@ class IndexTts2:
         return self._hardware.batch_size
 
     @property
+    def speeds(self) -> tuple[float, float]:
+        """One: it decides the rate itself."""
+        return (1.0, 1.0)
+
+    @property
     def licence(self) -> str:
         """The terms of the weights."""
         return INDEXTTS2_LICENCE
