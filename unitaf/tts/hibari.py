@@ -109,6 +109,11 @@ class Hibari:
         return 1
 
     @property
+    def speeds(self) -> tuple[float, float]:
+        """What brings the speaking rate to half or twice the voice's own."""
+        return (0.5 / self._speed, 2.0 / self._speed)
+
+    @property
     def licence(self) -> str:
         """The terms on what the voice makes."""
         return HIBARI_LICENCE
@@ -160,7 +165,7 @@ class Hibari:
         if utterance.language.split("-")[0].lower() != "en":
             reason = f"this voice speaks English, not {utterance.language!r}"
             raise InputError(utterance.id, reason, column="language")
-        speed = self._speed * pace(utterance.emotion)
+        speed = self._speed * utterance.speed * pace(utterance.emotion)
         noise = np.random.default_rng(utterance.seed % 2**64)
         try:
             stretches = list(plan(self._reader.read(utterance.text), MAX_PHONEMES))
