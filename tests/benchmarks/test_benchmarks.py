@@ -14,9 +14,12 @@ from benchmarks.arms import ARMS
 from benchmarks.figures import MODEL, WORK, divide_making, ratios
 from benchmarks.generate_memory import SizeRun, describe_growth, measure_memory, print_memory
 from benchmarks.generate_speed import Settings, measure_speed, print_speed
+from benchmarks.indextts2_whole import measure as measure_whole
 from benchmarks.lines import write_barks, write_dialogue
 from benchmarks.machine import Watch
+from tests.tts.indextts2 import tiny
 from unitaf.pipelines.making import ShardRecord
+from unitaf.tts.indextts2.loading import ModelSizes
 
 
 @pytest.fixture
@@ -118,6 +121,16 @@ def test_memory_of_driver_and_workers_is_seen(console: Console):
     assert all(microseconds > 0 for microseconds in result["work_us_a_line"].values())
     assert set(result["steepest_slope"].values()) == {None}
     print_memory(result, console)
+
+
+def test_indextts2_goes_from_end_to_end_with_lines_of_a_given_length(console: Console):
+    sizes = ModelSizes(tiny.GPT, tiny.CODEC, tiny.S2MEL, tiny.SPEECH_ENCODER, tiny.VOCODER)
+    measure_whole(sizes, 7, 0.5, console)
+    told = console.file.getvalue()
+    assert "keys in 0.07 GB, none missing" in told
+    assert "lines of 0.14 s and 0.14 s;" in told  # 12 mel frames, a moment less than 7 codes.
+    for stage in ("speech encoder", "conformers", "GPT", "flow", "vocoder", "for the face only"):
+        assert stage in told
 
 
 def size_run(lines: int, driver_bytes: int, plan_s: float) -> SizeRun:
