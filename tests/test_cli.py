@@ -17,7 +17,9 @@ COMMANDS = {
     "cast": {"script", "file", "config", "set_"},
     "status": {"store"},
     "show": {"store", "line_id", "language", "audio", "plot"},
-    "export": {"store", "directory", "format_", "name"},
+    "export": {"store", "directory", "format_", "name", "rate", "rig", "changed_since", "remove"}
+    | {"object_path", "wwise_root"},
+    "audit": {"directory", "script", "as_json", "config", "set_"},
     "gc": {"store", "older_than_hours", "dry_run"},
     "voices": set(),
     "animate": {"audio", "directory", "checkpoint", "style", "device", "fps", "format_", "rig"},
@@ -148,7 +150,7 @@ def test_from_script_to_files(
 
     assert run(monkeypatch, "export", store, tmp_path / "out") == 0
     files = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*"))
-    assert files == ["en/Pip/a.csv", "en/Pip/a.wav"]
+    assert files == ["delivery.json", "en/Pip/a.csv", "en/Pip/a.wav"]
 
     (store / "takes" / "language=en" / "lost.parquet").write_bytes(b"x")
     assert run(monkeypatch, "gc", store) == 0

@@ -11,6 +11,7 @@ import soundfile
 
 from tests.face.tiny_unitalker import babble, tiny_unitalker
 from unitaf.errors import ConfigError, InputError
+from unitaf.export import Encoder
 from unitaf.face.hearing import HeardVisemes, PhoneRecognizer
 from unitaf.face.recordings import RecordingAnimator, Target
 from unitaf.face.visemes import VisemeAnimator
@@ -19,15 +20,20 @@ from unitaf.pipelines.animate import (
     Recording,
     Rejected,
     animate,
-    choose_encoders,
     find_recordings,
 )
+from unitaf.pipelines.encoders import choose_encoders
 from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS, UNITALKER_51
 from unitaf.rigs.gltf_rig import read_glb
 from unitaf.timing import num_frames
 from unitaf.types import FaceMotion, Speech, Utterance
 
-NPZ = choose_encoders(["npz"])
+
+def choose(formats: Sequence[str], rig: Path | None = None) -> list[Encoder]:
+    return list(choose_encoders(formats, rig).values())
+
+
+NPZ = choose(["npz"])
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +234,7 @@ def test_batches_are_bounded_by_length_and_reported(tmp_path: Path) -> None:
 def test_every_format_holds_the_same_motion(network: RecordingAnimator, tmp_path: Path) -> None:
     path = record(tmp_path / "a.wav")
     formats = ["livelink", "json", "npz", "glb", "wav"]
-    report = animate(named(path), tmp_path / "out", network, 30.0, choose_encoders(formats))
+    report = animate(named(path), tmp_path / "out", network, 30.0, choose(formats))
     names = {file.name for file in (tmp_path / "out").iterdir()}
     assert names == {"a.csv", "a.json", "a.npz", "a.glb", "a.wav"}
     assert report.files == 5
@@ -243,10 +249,10 @@ def test_every_format_holds_the_same_motion(network: RecordingAnimator, tmp_path
 
 def test_a_glb_can_show_another_face(network: RecordingAnimator, tmp_path: Path) -> None:
     rig_file = rig(tmp_path / "rig.npz", BLENDSHAPES[:-1])
-    encoders = choose_encoders(["glb"], rig_file)
+    encoders = choose(["glb"], rig_file)
     animate(named(record(tmp_path / "a.wav")), tmp_path / "out", network, 30.0, encoders)
     assert len(read_glb(tmp_path / "out" / "a.glb").neutral) == 3
-    again = choose_encoders(["glb"], tmp_path / "out" / "a.glb")
+    again = choose(["glb"], tmp_path / "out" / "a.glb")
     assert len(again) == 1
 
 
@@ -261,9 +267,9 @@ def rig(path: Path, names: tuple[str, ...]) -> Path:
 def test_settings_that_cannot_work_are_refused(network: RecordingAnimator, tmp_path: Path) -> None:
     few = rig(tmp_path / "few.npz", ("jawOpen", "mouthClose"))
     cases: list[tuple[Callable[[], object], str]] = [
-        (lambda: choose_encoders(["mp7"]), "unknown format mp7; choose from glb, json, livelink"),
-        (lambda: choose_encoders([]), "no format is named; choose from glb, json, livelink"),
-        (lambda: choose_encoders(["npz"], few), "is for the format glb"),
+        (lambda: choose_encoders(["mp7"]), "unknown format mp7; choose from curves_csv"),
+        (lambda: choose_encoders([]), "no format is named; choose from curves_csv"),
+        (lambda: choose_encoders(["npz"], few), "is for glb and usd"),
         (lambda: choose_encoders(["glb"], few), "lacks the shapes browDownLeft, browDownRight"),
         (lambda: choose_encoders(["glb"], tmp_path / "gone.glb"), "must be a GLB, an npz or"),
         (lambda: animate([], tmp_path, network, 0.0, NPZ), "fps must be above 0 and up to 1000"),

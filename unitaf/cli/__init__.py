@@ -11,7 +11,18 @@ from typing import Annotated
 
 import typer
 
-from unitaf.cli import animate, cast, checkpoint, display, head, prepare, serve, training, tts
+from unitaf.cli import (
+    animate,
+    cast,
+    checkpoint,
+    deliveries,
+    display,
+    head,
+    prepare,
+    serve,
+    training,
+    tts,
+)
 from unitaf.cli.interruption import interruptible
 from unitaf.config import load_config
 from unitaf.errors import ConfigError, UnitafError
@@ -35,7 +46,8 @@ StoreArgument = Annotated[str, typer.Argument(help="A folder or s3://bucket/pref
 @app.command()
 def generate(
     script: Annotated[
-        str | None, typer.Argument(help="CSV, TSV, JSONL or Parquet; or script.path of the job.")
+        str | None,
+        typer.Argument(help="A table, PO, XLIFF, a folder of them; or script.path of the job."),
     ] = None,
     store: Annotated[
         str | None, typer.Argument(help="A folder or s3://bucket/prefix; or store of the job.")
@@ -95,7 +107,7 @@ def show(
     """Show one take: text, times, phones, and how it was made."""
     from unitaf.export.plot import draw_take
     from unitaf.export.sound import encode_wav
-    from unitaf.pipelines.export import write_file
+    from unitaf.pipelines.files import write_file
     from unitaf.pipelines.store import open_store
 
     take = open_store(store).take(line_id, language)
@@ -105,27 +117,6 @@ def show(
         write_file(audio, data)
     if plot is not None:
         write_file(plot, draw_take(take))
-
-
-@app.command()
-def export(
-    store: StoreArgument,
-    directory: Annotated[Path, typer.Argument(help="Where the files go.")],
-    format_: Annotated[
-        str, typer.Option("--format", help="Comma separated: wav, livelink, json, npz, glb.")
-    ] = "wav,livelink",
-    name: Annotated[
-        str, typer.Option(help="File name without suffix; catalog columns in braces.")
-    ] = "{language}/{speaker}/{line_id}",
-) -> None:
-    """Write every take of STORE as files for other tools."""
-    from unitaf.pipelines.export import export as run
-    from unitaf.pipelines.store import open_store
-
-    formats = [part.strip() for part in format_.split(",") if part.strip()]
-    report = run(open_store(store), directory, formats, name)
-    size = display.size(report.size_bytes)
-    print(f"{report.lines} lines, {report.files} files, {size} in {directory}")
 
 
 @app.command()
@@ -157,6 +148,8 @@ def voices() -> None:
 
 app.command()(animate.animate)
 app.command()(cast.cast)
+app.command()(deliveries.audit)
+app.command()(deliveries.export)
 app.command()(head.head)
 app.command()(prepare.prepare)
 app.command()(training.train)

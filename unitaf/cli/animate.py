@@ -37,19 +37,21 @@ def animate(  # noqa: PLR0913 - each is a word that the user may type
     ] = None,
     fps: Annotated[float, typer.Option(help="Animation frames a second, any rate.")] = 60.0,
     format_: Annotated[
-        str, typer.Option("--format", help="Comma separated: livelink, json, npz, glb, wav.")
+        str,
+        typer.Option("--format", help="Comma separated: livelink, json, npz, glb, usd, wav, ..."),
     ] = "livelink",
     rig: Annotated[
         Path | None,
-        typer.Option(help="Another face for glb: a GLB, an npz or a folder of OBJ files."),
+        typer.Option(help="Another face for glb and usd: a GLB, an npz or a folder of OBJ files."),
     ] = None,
 ) -> None:
     """Animate a face to recordings, by rules or with a UniTalker network."""
     from unitaf.pipelines.animate import animate as run
-    from unitaf.pipelines.animate import choose_encoders, find_recordings
+    from unitaf.pipelines.animate import find_recordings
+    from unitaf.pipelines.encoders import choose_encoders
 
     formats = [part.strip() for part in format_.split(",") if part.strip()]
-    encoders = choose_encoders(formats, rig)
+    encoders = list(choose_encoders(formats, rig).values())
     recordings = find_recordings(audio, directory)
     animator = _animator(checkpoint, style, device)
     with _progress_shown() as on_report:

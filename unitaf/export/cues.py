@@ -11,8 +11,8 @@ Conventions: times in seconds from the start of the audio. The rules, as broadca
   end of the audio leave room.
 
 Text is the line's as written: what stands between two words goes to the first of them, opening
-marks to the second. A take without words is one cue from start to end. A take whose words do not
-stand in its text, as when numbers were written out, shows its words.
+marks to the second. A take without words is one cue from start to end; without text it has none. A
+take whose words do not stand in its text, as when numbers were written out, shows its words.
 """
 
 import re
@@ -56,7 +56,7 @@ def find_cues(take: Take) -> list[Cue]:
     duration_s = take.speech.duration_s
     pieces = _pieces(take)
     if not take.speech.words:
-        return [Cue(0.0, duration_s, tuple(_wrap(pieces)))]
+        return [Cue(0.0, duration_s, tuple(_wrap(pieces)))] if pieces else []
     groups = list(_groups(pieces))
     cues = []
     for index, group in enumerate(groups):

@@ -6,7 +6,8 @@ format. `at_rate` gives another sample rate on the same clock.
 
 from dataclasses import replace
 
-from unitaf.audio import encode_audio, encode_lossy, resample
+from unitaf.audio import OPUS_RATES, encode_audio, encode_lossy, resample
+from unitaf.errors import InputError
 from unitaf.export.encoder import Encoder
 from unitaf.types import Take
 
@@ -30,7 +31,15 @@ def encode_ogg(take: Take, name: str) -> dict[str, bytes]:
 
 
 def encode_opus(take: Take, name: str) -> dict[str, bytes]:
-    """Return the audio as Ogg Opus; the take has one of Opus's sample rates."""
+    """Return the audio as Ogg Opus.
+
+    Raises:
+        InputError: If the take has a sample rate that Opus does not.
+    """
+    if take.speech.sample_rate not in OPUS_RATES:
+        rates = ", ".join(map(str, OPUS_RATES))
+        reason = f"Opus has sample rates of {rates} Hz, not {take.speech.sample_rate}"
+        raise InputError(take.utterance.id, reason)
     return {f"{name}.opus": encode_lossy(take.speech.waveform, take.speech.sample_rate, "opus")}
 
 

@@ -14,12 +14,7 @@ import numpy as np
 from unitaf.audio import read_audio
 from unitaf.errors import ConfigError, InputError
 from unitaf.export import Encoder
-from unitaf.export.glb import glb_bytes
-from unitaf.pipelines.export import checked_directory, encoders_of, write_file
-from unitaf.rigs.arkit import BLENDSHAPES
-from unitaf.rigs.blendshape import BlendshapeRig
-from unitaf.rigs.gltf_rig import read_glb
-from unitaf.rigs.rig_files import read_npz, read_obj_folder
+from unitaf.pipelines.files import checked_directory, write_file
 from unitaf.types import FaceAnimator, Provenance, Speech, Take, Utterance
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -30,8 +25,6 @@ MIN_MS = 25
 BATCH_S = 120.0
 """Recordings are animated together up to this length, in seconds."""
 _HIGHEST_FPS = 1000.0
-_OPTIONAL_SHAPES = ("tongueOut",)
-"""Few rigs have a tongue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +116,7 @@ def animate(
         directory: The folder that files go to.
         animator: Moves a face to speech of which only the sound is known.
         fps: Frames a second, above 0 and up to 1000.
-        encoders: What is written of each; see `choose_encoders`.
+        encoders: What is written of each; see `pipelines.encoders`.
         on_report: Called after every batch.
 
     Raises:
@@ -133,13 +126,10 @@ def animate(
     if not 0 < fps <= _HIGHEST_FPS:
         raise ConfigError(f"fps must be above 0 and up to {_HIGHEST_FPS:g}, not {fps:g}")
     report = AnimateReport(len(recordings))
+    shared: set[str] = set()
     for batch in _read_batches(recordings, report):
         for take in _act(batch, animator, fps, report):
-            for encode in encoders:
-                for name, data in encode(take, take.utterance.id).items():
-                    write_file(directory / name, data)
-                    report.files += 1
-                    report.size_bytes += len(data)
+            _write(take, directory, encoders, shared, report)
             report.animated += 1
             report.audio_s += take.speech.duration_s
         if on_report is not None:
@@ -147,41 +137,23 @@ def animate(
     return report
 
 
-def choose_encoders(formats: Sequence[str], rig: Path | None = None) -> list[Encoder]:
-    """Return what writes some formats.
-
-    Args:
-        formats: Names in `unitaf.export.FORMATS`.
-        rig: The face of GLB files instead of our own head: a GLB, an npz, or a folder of OBJ files.
-
-    Raises:
-        ConfigError: If a format is unknown, or the rig is not needed, cannot be read or lacks a
-            shape.
-    """
-    chosen = encoders_of(formats)
-    if rig is not None:
-        if "glb" not in chosen:
-            raise ConfigError(f"the rig {rig} is for the format glb, which is not asked for")
-        chosen["glb"] = _rig_encoder(rig)
-    return list(chosen.values())
-
-
-def _rig_encoder(path: Path) -> Encoder:
-    readers: dict[str, Callable[[Path], BlendshapeRig]]
-    readers = {"": read_obj_folder, ".npz": read_npz, ".glb": read_glb}
-    kind = "" if path.is_dir() else path.suffix.lower()
-    if kind not in readers or not path.exists():
-        raise ConfigError(f"the rig {path} must be a GLB, an npz or a folder of OBJ files")
-    rig = readers[kind](path)
-    missing = set(BLENDSHAPES) - set(rig.channels) - set(_OPTIONAL_SHAPES)
-    if missing:
-        raise ConfigError(f"the rig {path} lacks the shapes {', '.join(sorted(missing))}")
-
-    def encode(take: Take, name: str) -> dict[str, bytes]:
-        data = glb_bytes(rig, take.motion, take.speech.duration_s, _OPTIONAL_SHAPES)
-        return {f"{name}.glb": data}
-
-    return encode
+def _write(
+    take: Take,
+    directory: Path,
+    encoders: Sequence[Encoder],
+    shared: set[str],
+    report: AnimateReport,
+) -> None:
+    """Write the files of a take; those that takes share are written with the first."""
+    for encode in encoders:
+        for name, data in encode(take, take.utterance.id).items():
+            if name in shared:
+                continue
+            write_file(directory / name, data)
+            if not name.startswith(f"{take.utterance.id}."):
+                shared.add(name)
+            report.files += 1
+            report.size_bytes += len(data)
 
 
 def _read_batches(

@@ -1,177 +1,379 @@
-"""Takes become files in a folder: the formats of `unitaf.export`, named by a template."""
+"""Takes become files in a folder, a delivery: written once, and only what has changed again.
 
+A line is written if its take, its name or a setting differs from what ``delivery.json`` in the
+folder says, or a file is not what that says any more. ``delivery.json`` comes last; see
+`unitaf.pipelines.delivery`. Files of an earlier delivery that are of no line any more are told, and
+removed only if asked for.
+"""
+
+import hashlib
 import os
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from unitaf import timing
+from unitaf.audio import OPUS_RATES
 from unitaf.errors import ConfigError, StorageError
 from unitaf.export import FORMATS, Encoder
+from unitaf.export.sound import AUDIO_SUFFIXES
+from unitaf.export.tables import TABLES, fmod_lines, table_path, wsources_lines, wwise_lines
+from unitaf.pipelines.delivery import (
+    DELIVERY,
+    DeliveredFile,
+    DeliveredLine,
+    Header,
+    Journal,
+    Settings,
+    file_digest,
+    write_delivery,
+)
+from unitaf.pipelines.delivery_book import DeliveryBook, delivery_file
+from unitaf.pipelines.encoders import choose_encoders, rig_digest
+from unitaf.pipelines.files import checked_directory, write_file
 from unitaf.pipelines.store import TakeStore
+from unitaf.pipelines.templates import (
+    DEFAULT_NAME,
+    DEFAULT_OBJECT_PATH,
+    file_names,
+    object_paths,
+)
 
-DEFAULT_TEMPLATE = "{language}/{speaker}/{line_id}"
-
-_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
-_RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
+_LOWEST_RATE, _HIGHEST_RATE = 8000, 192_000
+_COLUMNS = (
+    "line_id", "language", "speaker", "text", "take_key", "file", "row_group", "file_row",
+    "sample_rate", "num_samples", "fps", "num_frames",
+)  # fmt: skip
+"""What an export needs of the catalog besides names."""
 
 
 @dataclass(frozen=True, slots=True)
-class ExportReport:
-    """What an export wrote."""
+class ExportOptions:
+    """What an export may be told besides formats and names."""
 
-    lines: int
-    files: int
-    size_bytes: int
+    sample_rate: int | None = None
+    """Of audio files, in Hz; None: the takes' own."""
+    rig: Path | None = None
+    """Another face for GLB and USD than ours."""
+    object_path: str = DEFAULT_OBJECT_PATH
+    """The template of the lines' objects in Wwise."""
+    wwise_root: str | None = None
+    """Where the delivery lies for Wwise; None: where it is written."""
+    since: Path | None = None
+    """A delivery, of which only the changes are written."""
+    removes_stale: bool = False
+    """Whether files of an earlier delivery that are of no line any more are removed."""
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """What an export did."""
+
+    lines: int = 0
+    written: int = 0
+    """Lines; the others were there already, or have not changed."""
+    files: int = 0
+    size_bytes: int = 0
+    """Of the files that were written."""
+    stale: int = 0
+    """Files of an earlier delivery that are left and of no line any more."""
+    first_stale: tuple[str, ...] = ()
+    removed: int = 0
 
 
 def export(
     store: TakeStore,
     directory: str | Path,
     formats: Sequence[str],
-    template: str = DEFAULT_TEMPLATE,
+    template: str = DEFAULT_NAME,
+    options: ExportOptions | None = None,
 ) -> ExportReport:
     """Write every take of a store's catalog as files.
+
+    Killed at any point and called again, it ends with the same files.
 
     Args:
         store: Where the takes are.
         directory: The folder that files go to; older files of the same names are replaced.
-        formats: Names in `unitaf.export.FORMATS`.
+        formats: Names in `unitaf.export.FORMATS`, and in `unitaf.export.tables.TABLES`.
         template: A file name without suffix; catalog columns stand in braces.
+        options: The rest.
 
     Raises:
-        ConfigError: If a format or column is unknown, the folder is a file, or two lines would have
-            the same file name.
+        ConfigError: If a format, column or option cannot be used, the folder is a file, or two
+            lines would have the same file.
+        StorageError: If a file cannot be read or written.
     """
-    encoders = encoders_of(formats)
+    options = options or ExportOptions()
+    plan = _plan(formats, template, options)
     directory = checked_directory(directory)
-    catalog = store.catalog()
-    names = file_names(catalog, template)
-    files = size_bytes = 0
-    numbered = catalog.append_column("file_name", pa.array(names))
-    for row, take in store.takes(numbered):
-        for encode in encoders.values():
-            for name, data in encode(take, row["file_name"]).items():
-                write_file(directory / name, data)
-                files += 1
-                size_bytes += len(data)
-    return ExportReport(len(catalog), files, size_bytes)
-
-
-def encoders_of(formats: Sequence[str]) -> dict[str, Encoder]:
-    """Return what writes some formats, each once, by name.
-
-    Raises:
-        ConfigError: If a format is unknown, or there is none.
-    """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        problem = f"unknown format {', '.join(unknown)}" if unknown else "no format is named"
-        raise ConfigError(f"{problem}; choose from {', '.join(FORMATS)}")
-    return {name: FORMATS[name] for name in formats}
-
-
-def checked_directory(directory: str | Path) -> Path:
-    """Return the folder that files go to, which need not exist yet.
-
-    Raises:
-        ConfigError: If it is a file.
-    """
-    if os.path.isfile(directory):
-        raise ConfigError(f"{directory} is a file: name the folder that the files go to")
-    return Path(directory)
-
-
-def file_names(catalog: pa.Table, template: str) -> list[str]:
-    """Return the file name, without suffix, of every line of a catalog.
-
-    Characters that some file system refuses become ``_``; a folder whose name would be empty is
-    left out. Fields are formatted as `str.format` does, then made safe: no value adds a folder.
-
-    Raises:
-        ConfigError: If a column is unknown or cannot be written so, or two lines would have the
-            same file name.
-    """
-    fields = _fields(template)
-    unknown = [field for field in fields if field not in catalog.column_names]
-    if unknown or not fields:
+    if options.since is not None and delivery_file(options.since).parent.resolve() == (
+        directory.resolve()
+    ):
         raise ConfigError(
-            f"file name template {template!r}: there is no column {', '.join(unknown) or '()'};"
-            f" the catalog has {', '.join(catalog.column_names)}"
+            f"{directory} is the delivery that changes are told from: name another folder, or leave"
+            " out --changed-since; only what has changed is written anyway"
         )
-    try:
-        names = [_file_name(template, row) for row in catalog.select(sorted(fields)).to_pylist()]
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ConfigError(f"file name template {template!r}: {error}") from error
-    taken: dict[str, int] = {}
-    for index, name in enumerate(names):
-        other = taken.setdefault(name.casefold(), index)
-        if other != index:
-            first, second = (catalog["line_id"][i].as_py() for i in (other, index))
-            raise ConfigError(
-                f"lines {first!r} and {second!r} would both be called {name!r}; add a column that"
-                " tells them apart to --name"
-            )
-    return names
-
-
-class _SafeFormatter(Formatter):
-    """Formats the values, then makes each of them a part of a file name."""
-
-    def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:
-        """Take a column's name as it is: dots and brackets are part of it."""
-        return kwargs[field_name], field_name
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        """Format a value, and make it safe."""
-        return _safe("" if value is None else super().format_field(value, format_spec))
-
-
-def _fields(template: str) -> set[str]:
-    """Return the columns that a template names."""
-    fields = set()
-    try:
-        for _, field, spec, _ in Formatter().parse(template):
-            if field is not None:
-                fields.add(field)
-                if "{" in (spec or ""):
-                    raise ValueError(f"the format {spec!r} has a column in it")
-    except ValueError as error:
-        raise ConfigError(f"file name template {template!r}: {error}") from error
-    return fields
-
-
-def _file_name(template: str, row: Mapping[str, Any]) -> str:
-    parts = _SafeFormatter().vformat(template, (), row).split("/")
-    if ".." in parts:
-        raise ValueError("a folder would be called '..'")
-    return "/".join(part for part in parts if part) or "_"
-
-
-def _safe(text: str) -> str:
-    text = _UNSAFE.sub("_", text).strip(" .")
-    return f"{text}_" if _RESERVED.match(text) else text
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file whole: readers see the old one or the new one.
-
-    Raises:
-        StorageError: If it is a folder, or its folder cannot be written.
-    """
-    try:
-        if path.is_dir():
-            raise StorageError(f"cannot write {path}: it is a folder, not a file")
-        part = path.with_name(f".{path.name}.part")
-        path.parent.mkdir(parents=True, exist_ok=True)
+    catalog = _numbered(store.catalog(), template, plan, options)
+    with tempfile.TemporaryDirectory(prefix="unitaf-") as scratch:
+        book = DeliveryBook(Path(scratch, "book.sqlite"))
         try:
-            part.write_bytes(data)
-            os.replace(part, path)
+            if options.since is not None:
+                book.learn(delivery_file(options.since), plan.settings, is_here=False)
+            book.learn(directory / DELIVERY, plan.settings, is_here=True)
+            return _Export(directory, plan, options, book).run(store, catalog)
         finally:
-            part.unlink(missing_ok=True)
+            book.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    encoders: dict[str, Encoder]
+    tables: tuple[str, ...]
+    settings: Settings
+
+
+def _plan(formats: Sequence[str], template: str, options: ExportOptions) -> _Plan:
+    tables = tuple(name for name in TABLES if name in formats)
+    named = [name for name in formats if name not in TABLES]
+    if unknown := [name for name in named if name not in FORMATS]:
+        known = ", ".join((*FORMATS, *TABLES))
+        raise ConfigError(f"unknown format {', '.join(unknown)}; choose from {known}")
+    rate = options.sample_rate
+    if rate is not None and not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
+        raise ConfigError(f"--rate must be from {_LOWEST_RATE} to {_HIGHEST_RATE} Hz, not {rate}")
+    encoders = choose_encoders(named, options.rig, rate) if named or not tables else {}
+    audio = [name for name in encoders if name in AUDIO_SUFFIXES]
+    for table in tables:
+        wanted = ["wav"] if table != "fmod" else list(AUDIO_SUFFIXES)
+        if not audio or audio[0] not in wanted:
+            raise ConfigError(
+                f"the format {table} names audio files: put {' or '.join(wanted)} first among the"
+                " audio formats"
+            )
+    if "fmod" in tables and not template.startswith("{language}/"):
+        raise ConfigError(
+            "the format fmod needs a folder for each language: begin --name with {language}/"
+        )
+    digest = None if options.rig is None else rig_digest(options.rig)
+    settings = Settings(version("unitaf"), tuple(encoders), template, rate, digest)
+    return _Plan(encoders, tables, settings)
+
+
+def _numbered(catalog: pa.Table, template: str, plan: _Plan, options: ExportOptions) -> pa.Table:
+    """Return a catalog with the place, the file name and the object path of every line."""
+    rates = set(pc.unique(catalog["sample_rate"]).to_pylist())
+    rates = {options.sample_rate} if options.sample_rate else rates
+    if "opus" in plan.encoders and rates - set(OPUS_RATES):
+        rates_found = ", ".join(map(str, sorted(rates)))
+        raise ConfigError(
+            f"Opus has sample rates of {', '.join(map(str, OPUS_RATES))} Hz, not {rates_found};"
+            " say one of them with --rate"
+        )
+    paths = [""] * len(catalog)
+    if "wwise" in plan.tables:
+        paths = object_paths(catalog, options.object_path)
+    numbered = {
+        "position": pa.array(np.arange(len(catalog))),
+        "file_name": pa.array(file_names(catalog, template), pa.string()),
+        "object_path": pa.array(paths, pa.string()),
+    }
+    return pa.table({name: catalog[name] for name in _COLUMNS} | numbered)
+
+
+class _Export:
+    """One export at work."""
+
+    def __init__(
+        self, directory: Path, plan: _Plan, options: ExportOptions, book: DeliveryBook
+    ) -> None:
+        self._directory = directory
+        self._plan = plan
+        self._options = options
+        self._book = book
+        self._shared: dict[str, DeliveredFile] = {}
+        """The files that lines share and that are known to be as they should be."""
+        self._report = ExportReport()
+
+    def run(self, store: TakeStore, catalog: pa.Table) -> ExportReport:
+        """Write what has changed, then the tables, then ``delivery.json``."""
+        is_left = np.zeros(len(catalog), bool)
+        for row in _rows(catalog):
+            is_left[row["position"]] = not self._keep(row)
+        journal = Journal(self._directory, self._plan.settings)
+        try:
+            for row, take in store.takes(catalog.filter(pa.array(is_left))):
+                line = self._line(row)
+                encoded = [
+                    (name, path, data)
+                    for name, encode in self._plan.encoders.items()
+                    for path, data in encode(take, line.name).items()
+                ]
+                line = replace(line, files=self._described(line.name, encoded))
+                if self._is_in_base(line):
+                    self._book.add(row["position"], line, row["object_path"], is_changed=False)
+                    continue
+                self._write(line, encoded)
+                self._book.add(row["position"], line, row["object_path"], is_changed=True)
+                journal.add(line)
+            self._finish(len(catalog))
+        finally:
+            journal.close()
+        journal.remove()
+        return self._report
+
+    def _line(self, row: Mapping[str, Any]) -> DeliveredLine:
+        rate = self._options.sample_rate or row["sample_rate"]
+        samples = timing.resampled_length(row["num_samples"], row["sample_rate"], rate)
+        return DeliveredLine(
+            line_id=row["line_id"],
+            language=row["language"],
+            speaker=row["speaker"],
+            text=row["text"],
+            take_key=row["take_key"],
+            sample_rate=rate,
+            num_samples=samples,
+            fps=row["fps"],
+            num_frames=row["num_frames"],
+            name=row["file_name"],
+        )
+
+    def _keep(self, row: Mapping[str, Any]) -> bool:
+        """Note a line that need not be made again; say whether it is one."""
+        line = self._line(row)
+        for is_here in (False, True):
+            old, is_same = self._book.known(line.line_id, line.language, is_here=is_here)
+            if old is None or not is_same or replace(old, files=()) != line:
+                continue
+            if not is_here or all(self._is_intact(old.name, file) for file in old.files):
+                self._book.add(row["position"], old, row["object_path"], is_changed=is_here)
+                return True
+        return False
+
+    def _is_intact(self, name: str, file: DeliveredFile) -> bool:
+        if self._shared.get(file.path) == file:
+            return True
+        found = file_digest(self._directory / file.path)
+        is_intact = found == (file.size_bytes, file.sha256)
+        if is_intact and not file.path.startswith(f"{name}."):
+            self._shared[file.path] = file
+        return is_intact
+
+    def _is_in_base(self, line: DeliveredLine) -> bool:
+        """Say whether the delivery that changes are told from has the same files."""
+        if self._options.since is None:
+            return False
+        old, _ = self._book.known(line.line_id, line.language, is_here=False)
+        return old is not None and old.files == line.files
+
+    def _described(
+        self, name: str, encoded: Sequence[tuple[str, str, bytes]]
+    ) -> tuple[DeliveredFile, ...]:
+        files = []
+        for file_format, path, data in encoded:
+            file = self._shared.get(path)
+            if file is None or path.startswith(f"{name}."):
+                file = DeliveredFile(path, file_format, len(data), hashlib.sha256(data).hexdigest())
+            files.append(file)
+        return tuple(files)
+
+    def _write(self, line: DeliveredLine, encoded: Sequence[tuple[str, str, bytes]]) -> None:
+        self._report.written += 1
+        for file, (_, path, data) in zip(line.files, encoded, strict=True):
+            if self._shared.get(path) == file:
+                continue
+            write_file(self._directory / path, data)
+            self._report.files += 1
+            self._report.size_bytes += len(data)
+            if not path.startswith(f"{line.name}."):
+                self._shared[path] = file
+
+    def _finish(self, num_lines: int) -> None:
+        tables = []
+        for table in self._plan.tables:
+            for language in self._book.languages():
+                tables.append(self._write_table(table, language))
+                self._book.claim(tables[-1], "")
+        self._clear()
+        since = self._options.since
+        found = None if since is None else file_digest(delivery_file(since))
+        header = Header(self._plan.settings, None if found is None else found[1], tuple(tables))
+        self._report.lines = num_lines
+        write_delivery(self._directory / DELIVERY, header, self._book.stale(), self._book.lines())
+
+    def _write_table(self, table: str, language: str) -> DeliveredFile:
+        # Wwise is slow with many rows and needs only new ones; FMOD's keys are read as a whole.
+        only_changed = table != "fmod" and self._options.since is not None
+        voiced = self._book.voiced(language, only_changed=only_changed)
+        root = self._options.wwise_root or str(self._directory.resolve())
+        lines: dict[str, Callable[[], Iterator[str]]] = {
+            "fmod": lambda: fmod_lines(voiced),
+            "wsources": lambda: wsources_lines(voiced, root),
+            "wwise": lambda: wwise_lines(voiced),
+        }
+        path = table_path(table, language)
+        size_bytes, digest = _write_lines(self._directory / path, lines[table]())
+        self._report.files += 1
+        self._report.size_bytes += size_bytes
+        return DeliveredFile(path, table, size_bytes, digest)
+
+    def _clear(self) -> None:
+        """Find the files of earlier deliveries that are left, and remove them if asked to."""
+        gone: list[str] = []
+        first: list[str] = []
+        for file in self._book.stale():
+            found = file_digest(self._directory / file.path)
+            is_ours = found == (file.size_bytes, file.sha256)
+            if found is None and self._options.since is None:
+                gone.append(file.path)
+            elif is_ours and self._options.removes_stale:
+                _remove(self._directory, file.path)
+                self._report.removed += 1
+                gone.append(file.path)
+            else:
+                self._report.stale += 1
+                first = [*first, file.path][:5]
+        for path in gone:
+            self._book.forget(path)
+        self._report.first_stale = tuple(first)
+
+
+def _write_lines(path: Path, lines: Iterator[str]) -> tuple[int, str]:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            for line in lines:
+                file.write(line + "\n")
+        os.replace(part, path)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    found = file_digest(path)
+    assert found is not None
+    return found
+
+
+def _remove(directory: Path, path: str) -> None:
+    """Remove a file, and the folders that are empty without it."""
+    try:
+        (directory / path).unlink()
+        for folder in (directory / path).parents:
+            if folder == directory or any(folder.iterdir()):
+                return
+            folder.rmdir()
+    except OSError as error:
+        raise StorageError(f"cannot remove {directory / path}: {error.strerror}") from error
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in table.to_batches(max_chunksize=4096):
+        yield from batch.to_pylist()

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from unitaf.export.glb import glb_bytes
-from unitaf.pipelines.export import checked_directory, write_file
+from unitaf.pipelines.files import checked_directory, write_file
 from unitaf.rigs.contact_sheet import contact_sheet, face_camera, picture, shape_tour
 from unitaf.rigs.head import procedural_head
 
