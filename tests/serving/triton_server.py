@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
@@ -52,6 +53,11 @@ class TritonServer:
     @property
     def log(self) -> str:
         return (self._folder / "log").read_text(errors="replace")
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes of the models."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid).children(recursive=True)
 
     def start(self) -> None:
         """Start the server and return when all its models are ready."""

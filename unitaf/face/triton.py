@@ -5,12 +5,15 @@ from functools import cached_property
 
 import numpy as np
 
+from unitaf import timing
 from unitaf.errors import BackendError
+from unitaf.rigs.arkit import CHANNELS
 from unitaf.triton.client import TritonClient
 from unitaf.triton.descriptions import ServedFace, read_face
 from unitaf.triton.tensors import (
     ENGINE,
     FPS,
+    Tensors,
     decode_motion,
     decode_text,
     encode_speech,
@@ -58,14 +61,24 @@ class TritonFace:
             for utterance, speech in zip(utterances, speeches, strict=True)
         ]
         answers = self._client.ask(lines)
-        for answer in answers:
-            found = decode_text(answer[ENGINE.name])
-            if found != self.fingerprint:
-                raise BackendError(
-                    f"{self._client.name} has become {found!r} meanwhile;"
-                    f" it was {self.fingerprint!r}"
-                )
-        return [decode_motion(answer, fps) for answer in answers]
+        return [self._read(answer, s, fps) for answer, s in zip(answers, speeches, strict=True)]
+
+    def _read(self, answer: Tensors, speech: Speech, fps: float) -> FaceMotion:
+        name = self._client.name
+        try:
+            motion, found = decode_motion(answer, fps), decode_text(answer[ENGINE.name])
+        except (KeyError, IndexError) as error:
+            raise BackendError(f"{name}: its answer is no motion: {error}") from error
+        if found != self.fingerprint:
+            raise BackendError(
+                f"{name} has become {found!r} meanwhile; it was {self.fingerprint!r}"
+            )
+        shape = timing.num_frames(speech.num_samples, speech.sample_rate, fps), len(CHANNELS)
+        if motion.curves.shape != shape:
+            raise BackendError(
+                f"{name}: its answer has curves of {motion.curves.shape}, not of {shape}"
+            )
+        return motion
 
     @cached_property
     def _served(self) -> ServedFace:

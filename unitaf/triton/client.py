@@ -1,8 +1,8 @@
 """How a Triton server is asked: many lines at once, with deadlines, and again if it was away.
 
 What is tried again, after pauses that double from 0.1 s to 5 s: a server that is not there, not
-ready or full, and an answer that did not come in time. A bad line never is. Anything else ends with
-one sentence that names the server and the model. This module knows nothing about speech.
+ready or broken down, and an answer that did not come in time. A bad line never is. Anything else
+ends with one sentence that names the server and the model. This module knows nothing about speech.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _TRANSIENT = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"}
 _BROKEN = "is not healthy"
-"""In the words of an error: the server has lost the model's process, and starts it again."""
+"""In the words of an error: the model's process has died; the server has to be started again."""
 _UNKNOWN_MODEL = "unknown model"
 _CHANNEL = [
     ("grpc.max_send_message_length", 2**31 - 1),

@@ -1,0 +1,96 @@
+"""Served models answer as the engine and the face behind them do, without a server."""
+
+import numpy as np
+import pytest
+
+from tests.fakes import ChokingSpeech
+from unitaf import timing
+from unitaf.errors import BackendError, InputError
+from unitaf.face.visemes import VisemeAnimator
+from unitaf.serving.models import FaceModel, SpeechModel
+from unitaf.triton.refusals import Refusal
+from unitaf.triton.tensors import decode_speech, decode_text, encode_speech, encode_utterance
+from unitaf.tts.stub import StubSpeech
+from unitaf.types import Utterance
+
+LINES = [Utterance(f"l{index}", f"This is line {index}.", seed=index) for index in range(4)]
+BAD = Utterance("bad", "It says xyzzy.")
+
+
+def test_a_batch_is_said_as_the_engine_says_it():
+    answers = SpeechModel(StubSpeech()).answer([encode_utterance(line) for line in LINES])
+    for answer, speech in zip(answers, StubSpeech().synthesize(LINES), strict=True):
+        assert not isinstance(answer, Refusal)
+        np.testing.assert_array_equal(decode_speech(answer).features, speech.features)
+        assert decode_speech(answer).phones == speech.phones
+        assert decode_text(answer["engine"]) == StubSpeech().fingerprint
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_bad_line_is_refused_and_the_others_are_said(place: int):
+    lines = [*LINES[:place], BAD, *LINES[place:]]
+    answers = SpeechModel(ChokingSpeech()).answer([encode_utterance(line) for line in lines])
+    assert answers.pop(place) == Refusal("text", "it holds the word 'xyzzy'")
+    said = [decode_speech(answer) for answer in answers if not isinstance(answer, Refusal)]
+    assert [len(speech.waveform) for speech in said] == [
+        len(speech.waveform) for speech in StubSpeech().synthesize(LINES)
+    ]
+
+
+def test_a_request_that_is_no_line_is_refused_alone():
+    broken = {"text": np.array([[b"\xff"]], dtype=object)}
+    refused, said = SpeechModel(StubSpeech()).answer([broken, encode_utterance(LINES[0])])
+    assert isinstance(refused, Refusal)
+    assert not isinstance(said, Refusal)
+
+
+def test_an_engine_that_refuses_what_it_was_not_given_fails():
+    class Confused(StubSpeech):
+        def synthesize(self, utterances):
+            raise InputError("somebody else's", "no")
+
+    with pytest.raises(BackendError, match="somebody else's"):
+        SpeechModel(Confused()).answer([encode_utterance(LINES[0])])
+
+
+def test_a_recording_is_encoded():
+    waveform = np.zeros(8000, np.float32)
+    request = {**encode_utterance(LINES[0]), "recording": waveform[None]}
+    [answer] = SpeechModel(StubSpeech()).answer([request])
+    assert not isinstance(answer, Refusal)
+    expected = StubSpeech().encode(LINES[0], waveform)
+    np.testing.assert_array_equal(decode_speech(answer).features, expected.features)
+
+
+def test_a_face_moves_to_speech_at_the_rate_that_is_asked_for():
+    [speech] = StubSpeech().synthesize(LINES[:1])
+    request = {**encode_utterance(LINES[0]), **encode_speech(speech)}
+    model = FaceModel(StubSpeech(), VisemeAnimator(), 60.0)
+    at_60, at_24 = model.answer([request, {**request, "fps": np.array([[24.0]])}])
+    for answer, fps in ((at_60, 60.0), (at_24, 24.0)):
+        assert not isinstance(answer, Refusal)
+        [motion] = VisemeAnimator().animate(LINES[:1], [speech], fps)
+        np.testing.assert_array_equal(answer["curves"][0], motion.curves)
+
+
+@pytest.mark.parametrize("sample_rate", [16000, 22050, 44100])
+def test_a_face_moves_to_a_recording_at_any_rate(sample_rate: int):
+    waveform = np.zeros(sample_rate + 7, np.float32)
+    request = {
+        **encode_utterance(LINES[0]),
+        "waveform": waveform[None],
+        "sample_rate": np.array([[sample_rate]], np.int32),
+    }
+    [answer] = FaceModel(StubSpeech(), VisemeAnimator(), 30.0).answer([request])
+    assert not isinstance(answer, Refusal)
+    assert len(answer["curves"][0]) == timing.num_frames(len(waveform), sample_rate, 30.0)
+
+
+def test_a_face_says_which_line_it_cannot_move_to():
+    silent = {
+        **encode_utterance(Utterance("a", "...")),
+        "waveform": np.zeros((1, 800), np.float32),
+        "sample_rate": np.array([[16000]], np.int32),
+    }
+    [answer] = FaceModel(StubSpeech(), VisemeAnimator(), 30.0).answer([silent])
+    assert answer == Refusal("text", "there is nothing to say: no letter and no digit")

@@ -1,0 +1,125 @@
+"""`unitaf generate` with engine and face on a real Triton server: the same takes, and each once."""
+
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.serving.conftest import STUB_JOB
+from tests.serving.triton_server import PYTHON, TritonServer
+from unitaf import generate, open_store
+from unitaf.config import GenerateConfig, dump_config, load_config
+from unitaf.errors import BackendUnavailable
+from unitaf.pipelines.progress import Progress
+from unitaf.serving.repository import export_repository
+
+ROOT = Path(__file__).parents[2]
+
+
+LINES = 160
+
+
+def write_script(path: Path, lines: int) -> Path:
+    """Write lines that differ in text, emotion and seed; the last is not in Latin letters."""
+    rows = [
+        f"l{i},Line {i} of it.{' And more!' if i % 8 == 0 else ''},angry:0.{i % 10},{i}"
+        for i in range(lines - 1)
+    ]
+    rows.append("last,Привет!,,0")
+    path.write_text("\n".join(["line_id,text,emotion,seed", *rows]) + "\n")
+    return path
+
+
+def remote(server: TritonServer, *overrides: str) -> GenerateConfig:
+    where = f"{{kind: triton, url: '{server.url}', timeout_s: 30, retry_budget_s: 60}}"
+    given = [f"tts={where}", f"face={where}", "run.num_actors=2", "run.shard_size=4", *overrides]
+    return load_config(None, given)
+
+
+def takes(store: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of a store by take key, each of which stands there once."""
+    columns = ["take_key", "audio", "curves", "phones", "num_samples", "provenance"]
+    rows = [
+        row
+        for path in (store / "takes").rglob("*.parquet")
+        for row in pq.ParquetFile(path).read(columns).to_pylist()
+    ]
+    found = {row["take_key"]: row for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("server", "job", "lines", "bad"),
+    [("stub_server", STUB_JOB, 65, 0), ("hibari_server", (), 9, 1)],
+    ids=["stub", "hibari"],
+)
+def test_takes_have_the_keys_and_the_bytes_of_takes_made_without_a_server(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    ray_cluster: str,
+    server: str,
+    job: tuple[str, ...],
+    lines: int,
+    bad: int,
+):
+    script = write_script(tmp_path / "lines.csv", lines)
+    local = load_config(None, job)
+    (tmp_path / "job.yaml").write_text(dump_config(local))
+    here = tmp_path / "here"
+    making = [PYTHON, "-m", "tests.serving.local_takes", script, here, tmp_path / "job.yaml"]
+    subprocess.run(making, check=True, cwd=ROOT, env={"OMP_NUM_THREADS": "1"})
+    running_server: TritonServer = request.getfixturevalue(server)
+    config = remote(running_server, f"output.fps={local.output.fps}")
+    report = generate(script, tmp_path / "there", config)
+    assert (report.takes, report.rejects) == (lines - bad, bad)
+    assert takes(tmp_path / "there") == takes(here)
+    # So nothing is left to make where the takes of the other way are.
+    assert generate(script, here, config).made == 0
+
+
+def test_a_line_that_the_server_refuses_is_a_reject(
+    tmp_path: Path, ray_cluster: str, hibari_server: TritonServer
+):
+    script = write_script(tmp_path / "lines.csv", 2)
+    generate(script, tmp_path / "store", remote(hibari_server))
+    [reject] = open_store(tmp_path / "store").rejects().to_pylist()
+    assert (reject["line_id"], reject["column"]) == ("last", "text")
+    assert reject["reason"] == "cannot read 'Привет!': only Latin letters can be read"
+
+
+def test_a_server_that_dies_is_named_and_one_that_comes_back_loses_no_line(
+    tmp_path: Path, ray_cluster: str, tmp_path_factory: pytest.TempPathFactory
+):
+    folder = tmp_path_factory.mktemp("triton")
+    export_repository(folder / "repository", load_config(None, STUB_JOB))
+    server = TritonServer(folder / "server", folder / "repository")
+    script, store = write_script(tmp_path / "lines.csv", LINES), tmp_path / "store"
+    restarts: list[threading.Thread] = []
+
+    def kill(progress: Progress) -> None:
+        if progress.lines >= 8:
+            server.kill()
+
+    def kill_once(progress: Progress) -> None:
+        if progress.lines >= 8 and not restarts:
+            server.kill()
+            restarts.append(threading.Thread(target=server.start))
+            restarts[0].start()
+
+    try:
+        server.start()
+        impatient = remote(server, "tts.retry_budget_s=1", "face.retry_budget_s=1")
+        with pytest.raises(BackendUnavailable, match=rf"{server.url}: gave up after 1 s"):
+            generate(script, store, impatient, kill)
+        server.start()
+        report = generate(script, store, remote(server), kill_once)
+        restarts[0].join()
+    finally:
+        server.close()
+    assert report.reused >= 8
+    assert (report.takes, report.rejects) == (LINES, 0)
+    assert len(takes(store)) == LINES

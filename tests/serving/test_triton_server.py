@@ -1,0 +1,237 @@
+"""A real Triton server on a written repository gives what the engine and the face give here."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tritonclient.grpc
+import tritonclient.grpc.aio
+from tritonclient.grpc.service_pb2 import ModelStatistics
+from tritonclient.utils import np_to_triton_dtype
+
+from tests.serving.triton_server import TritonServer
+from unitaf import timing
+from unitaf.build import build_face, build_tts
+from unitaf.config import load_config
+from unitaf.errors import BackendError, BackendUnavailable, ConfigError, InputError
+from unitaf.face.triton import TritonFace
+from unitaf.face.visemes import VisemeAnimator
+from unitaf.triton.client import Limits, TritonClient
+from unitaf.triton.tensors import FACE_MODEL, SPEECH_MODEL, TAKE_MODEL, Tensors, encode_utterance
+from unitaf.tts.stub import StubSpeech
+from unitaf.tts.triton import TritonSpeech
+from unitaf.types import Speech, Utterance
+
+LINES = [
+    Utterance(f"l{i}", f"Line {i}. Who goes there?", emotion=(0, i / 64) + (0.0,) * 6, seed=i)
+    for i in range(64)
+]
+IMPATIENT = Limits(timeout_s=5, retry_budget_s=0.5, max_in_flight=8)
+
+
+@pytest.fixture(scope="module")
+def tts(stub_server: TritonServer) -> TritonSpeech:
+    return speech_of(stub_server, SPEECH_MODEL, Limits(max_in_flight=32))
+
+
+@pytest.fixture(scope="module")
+def face(stub_server: TritonServer) -> TritonFace:
+    return TritonFace(TritonClient(stub_server.url, FACE_MODEL, Limits()))
+
+
+def speech_of(server: TritonServer, model: str, limits: Limits = IMPATIENT) -> TritonSpeech:
+    return TritonSpeech(TritonClient(server.url, model, limits))
+
+
+def statistics(server: TritonServer, model: str) -> ModelStatistics:
+    """Return what a server has counted of a model."""
+    with tritonclient.grpc.InferenceServerClient(server.url.removeprefix("grpc://")) as client:
+        [found] = client.get_inference_statistics(model).model_stats
+    return found
+
+
+def assert_same(ours: Sequence[Speech], theirs: Sequence[Speech]) -> None:
+    for one, other in zip(ours, theirs, strict=True):
+        for name in ("waveform", "features", "f0"):
+            mine, its = getattr(one, name), getattr(other, name)
+            assert (mine.shape, mine.tobytes()) == (its.shape, its.tobytes())
+        assert (one.phones, one.words, one.emotion) == (other.phones, other.words, other.emotion)
+
+
+def test_the_engine_there_says_what_the_engine_here_says_of_itself(tts: TritonSpeech):
+    here = StubSpeech()
+    for name in (
+        *("sample_rate", "feature_rate", "feature_dim", "languages", "has_phones", "licence"),
+        *("fingerprint", "features_fingerprint"),
+    ):
+        assert getattr(tts, name) == getattr(here, name)
+    assert tts.fingerprint_of("Ann") == here.fingerprint_of("Ann")
+    assert tts.voice_of("Ann") == here.voice_of("Ann")
+
+
+def test_lines_are_said_bit_for_bit_and_in_batches(stub_server: TritonServer, tts: TritonSpeech):
+    before = statistics(stub_server, SPEECH_MODEL)
+    assert_same(tts.synthesize(LINES), StubSpeech().synthesize(LINES))
+    after = statistics(stub_server, SPEECH_MODEL)
+    assert after.inference_count - before.inference_count == len(LINES)
+    assert after.execution_count - before.execution_count < len(LINES) / 2
+
+
+def test_a_recording_is_encoded_bit_for_bit(tts: TritonSpeech):
+    waveform = np.linspace(-1, 1, 12345, dtype=np.float32)
+    expected = StubSpeech().encode(LINES[0], waveform)
+    assert_same([tts.encode(LINES[0], waveform)], [expected])
+
+
+def test_the_face_moves_as_the_face_here(face: TritonFace):
+    here = VisemeAnimator()
+    assert (face.fingerprint, face.licence) == (here.fingerprint, here.licence)
+    speeches = StubSpeech().synthesize(LINES[:16])
+    found = face.animate(LINES[:16], speeches, 29.97)
+    for one, other in zip(found, here.animate(LINES[:16], speeches, 29.97), strict=True):
+        # Another numpy computes there; takes of one environment are compared in test_triton_runs.
+        np.testing.assert_allclose(one.curves, other.curves, atol=1e-6)
+
+
+def test_32_clients_at_once_are_all_served(stub_server: TritonServer):
+    expected = StubSpeech().synthesize(LINES)
+
+    def ask(index: int) -> list[Speech]:
+        return speech_of(stub_server, SPEECH_MODEL, Limits()).synthesize(LINES[2 * index :][:2])
+
+    with ThreadPoolExecutor(32) as clients:
+        found = [speech for pair in clients.map(ask, range(32)) for speech in pair]
+    assert_same(found, expected)
+
+
+def test_a_take_is_streamed_piece_by_piece(stub_server: TritonServer):
+    sentences = [f"Sentence {number}." for number in range(60)]
+    pieces, made_by_then = asyncio.run(stream(stub_server, Utterance("a", " ".join(sentences))))
+    assert [bool(piece["is_last"][0, 0]) for piece in pieces] == [False] * 59 + [True]
+    # The first was here long before the last was made.
+    assert made_by_then[0] < made_by_then[-1] == 60
+    samples = sum(piece["waveform"].shape[1] for piece in pieces)
+    curves = np.concatenate([piece["curves"][0] for piece in pieces])
+    assert len(curves) == timing.num_frames(samples, StubSpeech().sample_rate, 30.0)
+
+
+async def stream(server: TritonServer, line: Utterance) -> tuple[list[Tensors], list[int]]:
+    """Return the pieces of a line, and how many sentences the server had made as each came."""
+    inputs = []
+    for name, tensor in encode_utterance(line).items():
+        each = tritonclient.grpc.InferInput(name, tensor.shape, np_to_triton_dtype(tensor.dtype))
+        inputs.append(each.set_data_from_numpy(tensor))
+
+    async def requests():
+        yield {"model_name": TAKE_MODEL, "inputs": inputs, "enable_empty_final_response": True}
+
+    before = statistics(server, FACE_MODEL).inference_count
+    pieces, made = [], []
+    address = server.url.removeprefix("grpc://")
+    async with tritonclient.grpc.aio.InferenceServerClient(address) as client:
+        async for answer, error in client.stream_infer(requests()):
+            assert error is None
+            response = answer.get_response()
+            if response.outputs:
+                made.append(statistics(server, FACE_MODEL).inference_count - before)
+                pieces.append({o.name: answer.as_numpy(o.name) for o in response.outputs})
+            if response.parameters["triton_final_response"].bool_param:
+                break
+    return pieces, made
+
+
+def test_a_bad_line_is_named_and_not_tried_again(stub_server: TritonServer, tts: TritonSpeech):
+    before = statistics(stub_server, SPEECH_MODEL).inference_count
+    with pytest.raises(InputError, match="nothing to say") as caught:
+        tts.synthesize([LINES[0], Utterance("bad", "..."), Utterance("worse", "?")])
+    assert (caught.value.utterance_id, caught.value.column) == ("bad", "text")
+    assert statistics(stub_server, SPEECH_MODEL).inference_count - before == 3
+
+
+def test_a_model_that_is_not_there_is_named(stub_server: TritonServer):
+    with pytest.raises(ConfigError, match=rf"there is no model 'nope' of {stub_server.url}"):
+        _ = speech_of(stub_server, "nope").fingerprint
+
+
+def test_a_face_is_no_engine(stub_server: TritonServer):
+    with pytest.raises(ConfigError, match=r"model 'unitaf_face' of .* makes no speech"):
+        _ = speech_of(stub_server, FACE_MODEL).fingerprint
+
+
+def test_a_server_that_is_slow_is_tried_again_and_then_given_up(stub_server: TritonServer):
+    slow = Limits(timeout_s=0.2, retry_budget_s=1, max_in_flight=1)
+    with pytest.raises(
+        BackendUnavailable, match=r"'slow' of .* gave up after 1 s: no answer in 0.2"
+    ):
+        speech_of(stub_server, "slow", slow).synthesize(LINES[:1])
+
+
+def test_a_model_that_fails_is_told_and_not_tried_again(stub_server: TritonServer):
+    before = statistics(stub_server, "failing").inference_stats.fail.count
+    with pytest.raises(BackendError, match=r"'failing' of .*: .*out of memory") as caught:
+        speech_of(stub_server, "failing").synthesize(LINES[:1])
+    assert not isinstance(caught.value, BackendUnavailable)
+    assert "\n" not in str(caught.value)
+    assert statistics(stub_server, "failing").inference_stats.fail.count - before == 1
+
+
+def test_a_server_that_is_busy_is_tried_again(stub_server: TritonServer):
+    with pytest.raises(InputError, match="at last"):
+        speech_of(stub_server, "busy_twice", replace(IMPATIENT, retry_budget_s=30)).synthesize(
+            LINES[:1]
+        )
+
+
+def test_a_server_that_stays_busy_is_given_up(stub_server: TritonServer):
+    with pytest.raises(BackendUnavailable, match=r"'busy' of .* gave up after 0.5 s: .*come again"):
+        speech_of(stub_server, "busy").synthesize(LINES[:1])
+
+
+def test_wrong_shapes_are_told(stub_server: TritonServer):
+    with pytest.raises(BackendError, match=r"'misshapen' of grpc://.*: its answer is no speech"):
+        speech_of(stub_server, "misshapen").synthesize(LINES[:1])
+
+
+def test_a_server_that_is_not_there_is_named():
+    client = TritonClient("grpc://127.0.0.1:9", SPEECH_MODEL, IMPATIENT)
+    with pytest.raises(BackendUnavailable, match=r"grpc://127.0.0.1:9: gave up after 0.5 s"):
+        TritonSpeech(client).load()
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8001", "http://host:8000", "grpc://host", "grpc://"])
+def test_what_is_no_address_is_told_at_once(url: str):
+    with pytest.raises(ConfigError, match="give a server as grpc://host:8001"):
+        TritonClient(url, SPEECH_MODEL, Limits())
+
+
+def test_a_host_that_does_not_exist_is_told_at_once():
+    client = TritonClient("grpc://no-such-host.invalid:8001", SPEECH_MODEL, Limits())
+    with pytest.raises((ConfigError, BackendUnavailable), match=r"no-such-host\.invalid"):
+        TritonSpeech(client).load()
+
+
+def test_a_job_finds_engine_and_face_on_the_server(stub_server: TritonServer):
+    where = f"{{kind: triton, url: '{stub_server.url}'}}"
+    job = load_config(None, [f"tts={where}", f"face={where}"])
+    tts = build_tts(job.tts)
+    face = build_face(job.face, tts)
+    assert tts.fingerprint == StubSpeech().fingerprint
+    assert face.fingerprint == VisemeAnimator().fingerprint
+
+
+def test_a_model_whose_process_died_is_told_and_well_after_a_restart(stub_server: TritonServer):
+    tts = speech_of(stub_server, SPEECH_MODEL)
+    tts.load()
+    for process in stub_server.processes():
+        if SPEECH_MODEL in " ".join(process.cmdline()):
+            process.kill()
+    try:
+        with pytest.raises(BackendUnavailable, match=r"'unitaf_tts' of .* is not healthy"):
+            tts.synthesize(LINES[:1])
+    finally:
+        stub_server.kill()
+        stub_server.start()
+    assert_same(tts.synthesize(LINES[:1]), StubSpeech().synthesize(LINES[:1]))
