@@ -258,9 +258,10 @@ def _check_engine(case: Case, engine: IndexTts2, line: str, text: str) -> None:
     if name in case.tensors:
         strengths = as_emotion(case.tensors[name].tolist())
     rate, waveform = int(case.input(f"{line}/sample_rate")), mono(case, line, "target_pcm16")
-    recording, heard = engine.hear(Utterance(line, text, emotion=strengths), waveform, rate)
+    recording = engine.recording(Utterance(line, text, emotion=strengths), waveform, rate)
+    (heard,) = engine.hear([recording])
     check_stored(case, f"outputs/{line}/codes", torch.tensor(heard.codes))
-    features = recording_features(engine.networks, recording, heard)
+    (features,) = recording_features(engine.networks, [recording], [heard])
     check_stored(case, f"outputs/{line}/audio_feature_every4th", features[:, ::4])
 
 

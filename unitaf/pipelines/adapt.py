@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,13 +80,17 @@ def _lessons(engine: "IndexTts2", clips: Iterator[Clip], rejects: list[str]) -> 
     """Return clips as the GPT is taught them; add those that cannot be to the rejects."""
     from unitaf.tts.indextts2.adaptation import Lesson
 
-    lessons = []
-    for clip in clips:
-        try:
-            said, heard = engine.hear(clip.utterance, clip.waveform(), clip.sample_rate)
-        except InputError as error:
-            rejects.append(f"clip {clip.id}: {error.reason}")
-            continue
-        codes = heard.codes[: heard.num_whole]
-        lessons.append(Lesson(said.text_ids, codes, said.voice.speaker_latents, heard.emotion))
+    lessons: list[Lesson] = []
+    while batch := list(islice(clips, engine.batch_size)):
+        recordings = []
+        for clip in batch:
+            try:
+                recordings.append(
+                    engine.recording(clip.utterance, clip.waveform(), clip.sample_rate)
+                )
+            except InputError as error:
+                rejects.append(f"clip {clip.id}: {error.reason}")
+        for said, heard in zip(recordings, engine.hear(recordings), strict=True):
+            codes = heard.codes[: heard.num_whole]
+            lessons.append(Lesson(said.text_ids, codes, said.voice.speaker_latents, heard.emotion))
     return lessons

@@ -263,13 +263,31 @@ def test_a_recording_is_read_on_its_own_clock(engine: IndexTts2) -> None:
         heard = engine.encode(LINES[0], recording)
         np.testing.assert_array_equal(heard.waveform, recording)
         assert_one_clock([heard], engine)
-        features = recording_features(engine.networks, *engine.hear(LINES[0], recording, 22050))
+        read = [engine.recording(LINES[0], recording, 22050)]
+        (features,) = recording_features(engine.networks, read, engine.hear(read))
         np.testing.assert_array_equal(heard.features[: len(features)], features.numpy())
         angry = engine.encode(replace(LINES[0], emotion=ANGRY), recording)
         assert np.abs(angry.features - heard.features).max() > 1e-3
-    with pytest.raises(InputError, match="shorter than") as caught:
-        engine.encode(LINES[0], np.zeros(1000, np.float32))
-    assert caught.value.column == "audio"
+
+
+def test_recordings_are_read_together(engine: IndexTts2) -> None:
+    random = np.random.default_rng(6)
+    waveforms = [0.1 * random.standard_normal(n, np.float32) for n in (30001, 9000, 22050)]
+    together = engine.encode_all(LINES[:3], waveforms)
+    for line, waveform, speech in zip(LINES, waveforms, together, strict=False):
+        assert_equal(speech, engine.encode(line, waveform))
+        assert speech.emotion == line.emotion
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"), [(1000, r"shorter than 0\.1 s"), (200_000, r"9\.1 s long; 8\.4 s are")]
+)
+def test_a_recording_that_cannot_be_read_is_named(
+    engine: IndexTts2, samples: int, reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason) as caught:
+        engine.encode_all(LINES[:2], [np.zeros(22050, np.float32), np.zeros(samples, np.float32)])
+    assert (caught.value.utterance_id, caught.value.column) == ("b", "audio")
 
 
 def test_a_reference_may_lie_on_a_server(

@@ -14,16 +14,18 @@ Conventions: sound at 22.05 kHz, features at 50 a second, 1024 wide.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
+from torch import Tensor
 
 from unitaf.errors import ConfigError, InputError
 from unitaf.tts.indextts2 import clock
+from unitaf.tts.indextts2.batches import Result, map_batches
 from unitaf.tts.indextts2.cast import ANY_SPEAKER, Cast, find_source
 from unitaf.tts.indextts2.clock import SpokenSegment
 from unitaf.tts.indextts2.decoding import code_limit
@@ -39,7 +41,7 @@ from unitaf.tts.indextts2.files import (
 from unitaf.tts.indextts2.frontend import MEL_RATE
 from unitaf.tts.indextts2.glossary import read_glossary
 from unitaf.tts.indextts2.loading import load_networks
-from unitaf.tts.indextts2.maker import Maker, Piece, SpeechSettings
+from unitaf.tts.indextts2.maker import Maker, Piece, SpeechSettings, stage_limits
 from unitaf.tts.indextts2.networks import Networks
 from unitaf.tts.indextts2.planning import LANGUAGES, TextReader
 from unitaf.tts.indextts2.random import segment_seed
@@ -224,20 +226,36 @@ class IndexTts2:
         Raises:
             InputError: If the model cannot read the line, or the recording is too short or long.
         """
-        recording, heard = self.hear(utterance, waveform, MEL_RATE)
-        features = recording_features(self.networks, recording, heard).float().cpu().numpy()
-        return Speech(
-            waveform,
-            MEL_RATE,
-            clock.fit_features(features, len(waveform)),
-            clock.FEATURE_RATE,
-            emotion=utterance.emotion,
-        )
+        return self.encode_all([utterance], [waveform])[0]
 
-    def hear(
+    def encode_all(
+        self,
+        utterances: Sequence[Utterance],
+        waveforms: Sequence[Float32[np.ndarray, " _"]],
+    ) -> list[Speech]:
+        """Encode many recordings, in order, in batches where these are faster.
+
+        Raises:
+            InputError: As from `encode`, naming the first utterance, before anything is computed.
+        """
+        pairs = zip(utterances, waveforms, strict=True)
+        recordings = [self.recording(*pair, MEL_RATE) for pair in pairs]
+        features = self._over_recordings(self._features, recordings)
+        return [
+            Speech(
+                waveform,
+                MEL_RATE,
+                clock.fit_features(each.float().cpu().numpy(), len(waveform)),
+                clock.FEATURE_RATE,
+                emotion=utterance.emotion,
+            )
+            for utterance, waveform, each in zip(utterances, waveforms, features, strict=True)
+        ]
+
+    def recording(
         self, utterance: Utterance, waveform: Float32[np.ndarray, " samples"], sample_rate: int
-    ) -> tuple[Recording, Heard]:
-        """Return a recording as the GPT sees it, to read features from or to teach it with.
+    ) -> Recording:
+        """Return a recording as it can be heard.
 
         Args:
             utterance: What is said in it.
@@ -250,16 +268,32 @@ class IndexTts2:
         if len(waveform) < _SHORTEST_RECORDING_S * sample_rate:
             reason = f"the recording is shorter than {_SHORTEST_RECORDING_S:g} s"
             raise InputError(utterance.id, reason, column="audio")
+        seconds, most = len(waveform) / sample_rate, self.networks.gpt.sizes.max_codes
+        if seconds * clock.FEATURE_RATE > most:
+            longest = most / clock.FEATURE_RATE
+            reason = f"the recording is {seconds:.1f} s long; {longest:g} s are most"
+            raise InputError(utterance.id, reason, column="audio")
         source = find_source(self._voices, utterance)
         text_ids = self._reader.whole(utterance)
         voice = self.cast.voice(source)
-        recording = Recording(waveform, sample_rate, text_ids, voice, utterance.emotion)
-        heard = hear(self.networks, recording)
-        most = self.networks.gpt.sizes.max_codes
-        if len(heard.codes) > most:
-            reason = f"the recording has {len(heard.codes)} codes of 20 ms; {most} are most"
-            raise InputError(utterance.id, reason, column="audio")
-        return recording, heard
+        return Recording(waveform, sample_rate, text_ids, voice, utterance.emotion)
+
+    def hear(self, recordings: Sequence[Recording]) -> list[Heard]:
+        """Return recordings as the GPT sees them, to teach it with."""
+        return self._over_recordings(lambda batch: hear(self.networks, batch), recordings)
+
+    def _features(self, batch: list[Recording]) -> list[Float[Tensor, "_ feature"]]:
+        return recording_features(self.networks, batch, hear(self.networks, batch))
+
+    def _over_recordings(
+        self, make: Callable[[list[Recording]], list[Result]], recordings: Sequence[Recording]
+    ) -> list[Result]:
+        steps = [
+            len(each.text_ids) + round(len(each.waveform) / each.sample_rate * clock.FEATURE_RATE)
+            for each in recordings
+        ]
+        limits = stage_limits(self.networks.device, self.batch_size).latents
+        return map_batches(make, recordings, steps, limits)
 
     def _pieces(
         self, utterance: Utterance, source: VoiceSource, texts: Sequence[tuple[int, ...]]

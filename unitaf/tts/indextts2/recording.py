@@ -5,17 +5,23 @@ to the GPT in place of its own, and the latents of that pass give the features. 
 that the speaker has when lines are made; the emotion is that of the recording.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unitaf.tts.indextts2.frontend import Waveform, recording_audio, style_fbank
+from unitaf.tts.indextts2.frontend import (
+    Waveform,
+    emotion_audio,
+    recording_audio,
+    style_fbank,
+)
 from unitaf.tts.indextts2.networks import Networks, in_type_of
 from unitaf.tts.indextts2.prompt import join_conditions
 from unitaf.tts.indextts2.teaching import code_latents
-from unitaf.tts.indextts2.voice import Voice, read_emotion
+from unitaf.tts.indextts2.voice import Voice
 from unitaf.types import Emotion
 
 
@@ -42,32 +48,46 @@ class Heard:
 
 
 @torch.no_grad()
-def hear(networks: Networks, recording: Recording) -> Heard:
-    """Return the codes and the emotion of a recording."""
-    waveform = recording_audio(recording.waveform, recording.sample_rate)
-    heard = networks.speech_encoder.read([waveform])
-    codes = networks.codec(heard.values, heard.lengths)[0]
-    emotion = _emotion(networks, recording, waveform)
-    return Heard(tuple(codes.tolist()), int(heard.valid[0]), emotion)
+def hear(networks: Networks, recordings: Sequence[Recording]) -> list[Heard]:
+    """Return the codes and the emotion of recordings, best of similar length."""
+    waveforms = [recording_audio(each.waveform, each.sample_rate) for each in recordings]
+    heard = networks.speech_encoder.read(waveforms)
+    codes = networks.codec(heard.values, heard.lengths)
+    emotions = _emotions(networks, recordings, waveforms)
+    return [
+        Heard(tuple(row[:length].tolist()), int(valid), emotion)
+        for row, length, valid, emotion in zip(
+            codes, heard.lengths, heard.valid, emotions, strict=True
+        )
+    ]
 
 
 @torch.no_grad()
 def recording_features(
-    networks: Networks, recording: Recording, heard: Heard
-) -> Float[Tensor, "codes feature"]:
-    """Return the features of a recording, a row for every code."""
+    networks: Networks, recordings: Sequence[Recording], heard: Sequence[Heard]
+) -> list[Float[Tensor, "_ feature"]]:
+    """Return the features of recordings, best of similar length: a row for every code."""
     gpt = networks.gpt
-    latents = in_type_of(recording.voice.speaker_latents[None], gpt)
-    conditions = join_conditions(gpt, latents, in_type_of(heard.emotion[None], gpt))
-    states = code_latents(gpt, conditions, [recording.text_ids], [heard.codes])
-    features: Tensor = networks.s2mel.gpt_layer(in_type_of(states, networks.s2mel))
-    return features[0]
+    latents = torch.stack([each.voice.speaker_latents for each in recordings])
+    emotions = torch.stack([each.emotion for each in heard])
+    conditions = join_conditions(gpt, in_type_of(latents, gpt), in_type_of(emotions, gpt))
+    texts, codes = [each.text_ids for each in recordings], [each.codes for each in heard]
+    states = in_type_of(code_latents(gpt, conditions, texts, codes), networks.s2mel)
+    return [
+        networks.s2mel.gpt_layer(row[: len(line)]) for row, line in zip(states, codes, strict=True)
+    ]
 
 
-def _emotion(networks: Networks, recording: Recording, waveform: Waveform) -> Float[Tensor, " dim"]:
-    spoken = read_emotion(networks, recording.waveform, recording.sample_rate)
-    if not any(recording.emotion):
-        return spoken
-    fbank = style_fbank(waveform).to(spoken)
-    style = networks.style_encoder(fbank[None])[0]
-    return networks.emotions.mix(recording.emotion, style, spoken)
+def _emotions(
+    networks: Networks, recordings: Sequence[Recording], waveforms: Sequence[Waveform]
+) -> Iterator[Float[Tensor, " dim"]]:
+    clips = [emotion_audio(each.waveform, each.sample_rate) for each in recordings]
+    heard = networks.speech_encoder.read(clips)
+    spoken = networks.conditioner.emotion_vector(heard.values, heard.lengths)
+    for recording, waveform, own in zip(recordings, waveforms, spoken, strict=True):
+        if not any(recording.emotion):
+            yield own
+            continue
+        fbank = style_fbank(waveform).to(own)
+        style = networks.style_encoder(fbank[None])[0]
+        yield networks.emotions.mix(recording.emotion, style, own)
