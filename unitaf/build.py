@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, assert_never
 
 from unitaf.config import (
     AutoFaceConfig,
+    EspeakConfig,
     FaceConfig,
     FaceModelConfig,
     GenerateConfig,
     HibariConfig,
     IndexTts2Config,
     IndexTts2ServerConfig,
+    KokoroConfig,
     PrepareConfig,
     ServerSettings,
     StubConfig,
@@ -33,7 +35,8 @@ from unitaf.face.visemes import STYLES, VisemeAnimator
 from unitaf.rigs.arkit import CHANNELS
 from unitaf.script.lines import ScriptDefaults
 from unitaf.script.markup import MarkupRules
-from unitaf.tts.voices import INDEXTTS2_LICENCE
+from unitaf.tts.cache import cache_folder
+from unitaf.tts.voices import ESPEAK_EXTRA, INDEXTTS2_LICENCE, KOKORO_EXTRA
 from unitaf.types import FaceAnimator, TextToSpeech
 
 if TYPE_CHECKING:
@@ -57,6 +60,10 @@ def build_tts(config: TtsConfig) -> TextToSpeech:
                 return Hibari(voice=config.voice, speed=config.speed)
             except ValueError as error:
                 raise ConfigError(f"tts: {error}") from error
+        case KokoroConfig():
+            return _build_kokoro(config)
+        case EspeakConfig():
+            return _build_espeak(config)
         case StubConfig():
             from unitaf.tts.stub import StubSpeech
 
@@ -73,12 +80,38 @@ def build_tts(config: TtsConfig) -> TextToSpeech:
             assert_never(config)
 
 
+def _build_kokoro(config: KokoroConfig) -> TextToSpeech:
+    if find_spec("pyopenjtalk") is None:
+        raise ConfigError(f"tts.kind: kokoro is not installed; run {KOKORO_EXTRA}")
+    from unitaf.tts.kokoro.engine import Kokoro
+    from unitaf.tts.kokoro.files import KokoroFiles
+
+    folder = cache_folder("kokoro") if config.path is None else Path(config.path)
+    try:
+        return Kokoro(KokoroFiles(folder), config.voice, config.speed)
+    except ValueError as error:
+        raise ConfigError(f"tts: {error}") from error
+
+
+def _build_espeak(config: EspeakConfig) -> TextToSpeech:
+    if find_spec("espeakng_loader") is None:
+        raise ConfigError(
+            f"tts.kind: espeak is not installed, and is under the GPL; run {ESPEAK_EXTRA}"
+        )
+    from unitaf.tts.espeak import Espeak
+
+    try:
+        return Espeak(config.voice, config.speed)
+    except ValueError as error:
+        raise ConfigError(f"tts: {error}") from error
+
+
 def speakers_of(config: TtsConfig) -> tuple[str, ...]:
     """Return the speakers that a job gives a voice of their own."""
     match config:
         case IndexTts2Config() | IndexTts2ServerConfig():
             return tuple(sorted(set(config.voices) - {"*"}))
-        case HibariConfig() | StubConfig() | TritonSpeechConfig():
+        case HibariConfig() | KokoroConfig() | EspeakConfig() | StubConfig() | TritonSpeechConfig():
             return ()
         case _:
             assert_never(config)

@@ -22,6 +22,7 @@ from unitaf.cli import (
     serve,
     training,
     tts,
+    voices,
 )
 from unitaf.cli.interruption import interruptible
 from unitaf.config import load_config
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(checkpoint.app, name="checkpoint")
 app.add_typer(serve.app, name="serve")
 app.add_typer(tts.app, name="tts")
+app.add_typer(voices.app, name="voices")
 
 _INTERRUPTED = 130
 
@@ -136,14 +138,6 @@ def gc(
         opened.delete(garbage)
     verb = "would be removed" if dry_run else "removed"
     print(f"{len(garbage.objects)} objects, {display.size(garbage.size_bytes)} {verb}")
-
-
-@app.command()
-def voices() -> None:
-    """List engines, languages and voices, their licences, and whether they are installed."""
-    from unitaf.tts.voices import list_voices
-
-    display.print_voices(list_voices())
 
 
 app.command()(animate.animate)

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -233,16 +235,16 @@ def print_voices(voices: Sequence[Voice]) -> None:
     table = Table("engine", "voice", "languages", "installed", "licence", "note")
     for column in table.columns:
         column.overflow = "fold"
-    for voice in voices:
-        installed = "yes" if voice.is_installed else "no"
+    # Voices that differ in their names alone share a row.
+    for alike, group in groupby(voices, key=lambda voice: replace(voice, voice="")):
         _add_row(
             table,
-            voice.engine,
-            voice.voice,
-            ", ".join(voice.languages),
-            installed,
-            voice.licence,
-            voice.note,
+            alike.engine,
+            ", ".join(voice.voice for voice in group),
+            ", ".join(alike.languages),
+            "yes" if alike.is_installed else "no",
+            alike.licence,
+            alike.note,
         )
     _console().print(table)
 

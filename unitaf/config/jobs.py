@@ -179,7 +179,13 @@ def _default_kind(kind: str) -> BeforeValidator:
 
 
 TtsConfig = Annotated[
-    HibariConfig | StubConfig | IndexTts2Config | TritonSpeechConfig | IndexTts2ServerConfig,
+    HibariConfig
+    | KokoroConfig
+    | EspeakConfig
+    | StubConfig
+    | IndexTts2Config
+    | TritonSpeechConfig
+    | IndexTts2ServerConfig,
     Field(discriminator="kind"),
     _default_kind("hibari"),
 ]

