@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.faulty_models import write_faulty_models
+from tests.serving.faulty_model import write_faulty_model
 from tests.serving.triton_server import TritonServer
 from unitaf.config import load_config
 from unitaf.serving.repository import export_repository
@@ -15,10 +15,10 @@ STUB_JOB = ("tts.kind=stub", "face.kind=visemes", "output.fps=30")
 
 @pytest.fixture(scope="session")
 def stub_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
-    """Serves the silent engine, the face by rules, and models that fail in their ways."""
+    """Serves the silent engine, the face by rules, and a model that does harm."""
     folder = tmp_path_factory.mktemp("triton")
     export_repository(folder / "repository", load_config(None, STUB_JOB))
-    write_faulty_models(folder / "repository")
+    write_faulty_model(folder / "repository")
     yield from running(folder)
 
 

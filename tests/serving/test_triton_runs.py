@@ -1,5 +1,6 @@
 """`unitaf generate` with engine and face on a real Triton server: the same takes, and each once."""
 
+import os
 import subprocess
 import threading
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_takes_have_the_keys_and_the_bytes_of_takes_made_without_a_server(
     (tmp_path / "job.yaml").write_text(dump_config(local))
     here = tmp_path / "here"
     making = [PYTHON, "-m", "tests.serving.local_takes", script, here, tmp_path / "job.yaml"]
-    subprocess.run(making, check=True, cwd=ROOT, env={"OMP_NUM_THREADS": "1"})
+    subprocess.run(making, check=True, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"})
     running_server: TritonServer = request.getfixturevalue(server)
     config = remote(running_server, f"output.fps={local.output.fps}")
     report = generate(script, tmp_path / "there", config)

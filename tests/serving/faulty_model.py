@@ -1,0 +1,59 @@
+"""A model that does harm in the way that a line's speaker says.
+
+It calls itself the silent engine, as far as its configuration goes.
+"""
+
+from pathlib import Path
+
+NAME = "faulty"
+_MODEL = """
+import time
+import numpy as np
+import triton_python_backend_utils as pb
+
+def error(message, code):
+    return pb.InferenceResponse(error=pb.TritonError(message, code))
+
+class TritonPythonModel:
+    def initialize(self, args):
+        self.times_busy = 0
+        self.times_failed = 0
+
+    def execute(self, requests):
+        return [self.answer(request) for request in requests]
+
+    def answer(self, request):
+        speaker = pb.get_input_tensor_by_name(request, "speaker").as_numpy()[0, 0].decode()
+        return getattr(self, speaker)()
+
+    def slow(self):
+        time.sleep(0.5)
+        return error("late", pb.TritonError.INTERNAL)
+
+    def failing(self):
+        self.times_failed += 1
+        raise RuntimeError(f"out of memory, time {self.times_failed}")
+
+    def busy(self):
+        return error("come again", pb.TritonError.UNAVAILABLE)
+
+    def busy_twice(self):
+        self.times_busy += 1
+        if self.times_busy <= 2:
+            return self.busy()
+        return error("line refused, column text: at last", pb.TritonError.INVALID_ARG)
+
+    def misshapen(self):
+        features = pb.Tensor("features", np.zeros((1, 3, 5), np.float32))
+        return pb.InferenceResponse([features])
+"""
+
+
+def write_faulty_model(repository: Path) -> None:
+    """Write the model beside those of `unitaf serve export`."""
+    version = repository / NAME / "1"
+    version.mkdir(parents=True)
+    (version / "model.py").write_text(_MODEL)
+    config = (repository / "unitaf_tts" / "config.pbtxt").read_text()
+    config = config.replace('name: "unitaf_tts"', f'name: "{NAME}"')
+    (repository / NAME / "config.pbtxt").write_text(config)

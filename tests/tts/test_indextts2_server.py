@@ -1,0 +1,120 @@
+"""IndexTTS2's public protocol, spoken with a model of a real Triton server that keeps to it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.serving.conftest import running
+from tests.serving.public_indextts2 import write_indextts2_model
+from tests.serving.triton_server import TritonServer
+from unitaf.audio import encode_audio
+from unitaf.build import build_face, build_tts
+from unitaf.config import load_config
+from unitaf.errors import ConfigError, InputError
+from unitaf.face.visemes import VisemeAnimator
+from unitaf.types import TextToSpeech, Utterance
+
+ANGRY = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+RATE = 22050
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    folder = tmp_path_factory.mktemp("triton")
+    write_indextts2_model(folder / "repository")
+    yield from running(folder)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two voices: a deep one and a high one."""
+    folder = tmp_path_factory.mktemp("clips")
+    times = np.arange(RATE) / RATE
+    for name, pitch_hz in (("ann", 100), ("rage", 200)):
+        wave = (0.5 * np.sin(2 * np.pi * pitch_hz * times)).astype(np.float32)
+        (folder / f"{name}.wav").write_bytes(encode_audio(wave, RATE, "wav"))
+    return folder
+
+
+def engine(url: str, clips: Path, *overrides: str, voice: str = "") -> TextToSpeech:
+    voices = f"tts.voices={{Ann: {{reference: {clips}/ann.wav{voice}}}}}"
+    settings = ["tts.kind=indextts2_server", f"tts.url={url}", "tts.licence_accepted=true", voices]
+    return build_tts(load_config(None, [*settings, *overrides]).tts)
+
+
+def line(text: str, **more: object) -> Utterance:
+    return Utterance(text, text, **{"speaker": "Ann", **more})
+
+
+def test_lines_of_a_batch_come_back_without_the_padding(server: TritonServer, clips: Path):
+    tts = engine(server.url, clips)
+    lines = [line("Stop!"), line("Who goes there at night?"), line("Now.")]
+    speeches = tts.synthesize(lines)
+    assert [speech.num_samples for speech in speeches] == [2205 * len(u.text) for u in lines]
+    for speech in speeches:
+        assert speech.sample_rate == tts.sample_rate == RATE
+        assert np.abs(speech.waveform).max() == pytest.approx(0.5, abs=1e-3)
+        assert np.abs(speech.waveform[-100:]).max() > 0.1
+        assert speech.features.shape[1] == tts.feature_dim == 0
+
+
+def test_the_emotion_of_a_line_is_sent_as_numbers(server: TritonServer, clips: Path):
+    [speech] = engine(server.url, clips).synthesize([line("Stop!", emotion=ANGRY)])
+    assert np.abs(speech.waveform).max() == pytest.approx(0.25, abs=1e-3)
+
+
+def test_the_emotion_of_a_voice_is_sent_as_a_clip_with_its_share(server: TritonServer, clips: Path):
+    voice = f", emotion: {clips}/rage.wav, alpha: 0.8"
+    tts = engine(server.url, clips, voice=voice)
+    [speech] = tts.synthesize([line("Stop!")])
+    assert np.abs(speech.waveform).max() == pytest.approx(0.4, abs=1e-3)
+    crossings = (np.diff(np.signbit(speech.waveform)) != 0).sum()
+    assert crossings / speech.duration_s == pytest.approx(400, abs=5)
+    assert tts.fingerprint != engine(server.url, clips).fingerprint
+
+
+def test_the_face_hears_speech_without_features(server: TritonServer, clips: Path):
+    job = load_config(None, [])
+    tts = engine(server.url, clips)
+    face = build_face(job.face, tts)
+    lines = [line("Stop!")]
+    [motion] = face.animate(lines, tts.synthesize(lines), 30.0)
+    assert len(motion.curves) == 15
+    assert face.fingerprint != VisemeAnimator().fingerprint
+
+
+def test_features_may_be_those_of_the_embedded_voice(server: TritonServer, clips: Path):
+    tts = engine(server.url, clips, "tts.features=hibari")
+    assert tts.languages == {"en"}
+    [speech] = tts.synthesize([line("Who goes there at night?")])
+    assert speech.sample_rate == tts.sample_rate == 24000
+    assert speech.features.shape[1] == tts.feature_dim == 256
+    assert [word.text for word in speech.words] == ["Who", "goes", "there", "at", "night?"]
+    assert speech.duration_s == pytest.approx(2.4, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message", "column"),
+    [
+        (line("..."), "nothing to say", "text"),
+        (line("Stop!", speaker="Bob"), "no voice for 'Bob'", "speaker"),
+    ],
+)
+def test_a_line_that_cannot_be_said_is_not_sent(
+    clips: Path, bad: Utterance, message: str, column: str
+):
+    with pytest.raises(InputError, match=message) as caught:
+        engine("grpc://127.0.0.1:9", clips).synthesize([bad])
+    assert (caught.value.utterance_id, caught.value.column) == (bad.id, column)
+
+
+def test_an_emotion_in_words_is_for_the_engine_here(clips: Path):
+    with pytest.raises(ConfigError, match="no emotion in words"):
+        engine("grpc://127.0.0.1:9", clips, voice=", description: angry")
+
+
+def test_the_terms_must_be_accepted(clips: Path):
+    with pytest.raises(ConfigError, match="licence_accepted"):
+        engine("grpc://127.0.0.1:9", clips, "tts.licence_accepted=false")
