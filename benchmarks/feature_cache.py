@@ -88,7 +88,7 @@ def compute(corpus: Corpus, extractors: list[Extractor], batch: Batch) -> None:
         file = pq.ParquetFile(ObjectFile(corpus.storage, row["file"]))
         (clip,) = islice(decode_clips(file.read_row_group(row["file_row"])), 1)
         for extractor in extractors:
-            extractor.extract(clip)
+            extractor.extract([clip])
 
 
 if __name__ == "__main__":

@@ -298,14 +298,20 @@ def build_extractors(config: PrepareConfig) -> list[Extractor]:
     Raises:
         ConfigError: If something is not installed.
     """
-    extractors: list[Extractor] = [
-        SpeechFeatures(build_tts(config.tts), config.alignment == "warp")
-    ]
+    extractors: list[Extractor] = [_speech_features(config)]
     if config.encoder == "whisper":
         extractors.append(_whisper_features())
     elif config.encoder is not None:
         extractors.append(_unitalker_features(Path(config.encoder)))
     return extractors
+
+
+def _speech_features(config: PrepareConfig) -> SpeechFeatures:
+    is_warped = config.alignment == "warp"
+    if isinstance(config.tts, IndexTts2Config):
+        engine = build_indextts2(config.tts)
+        return SpeechFeatures(engine, is_warped, engine.encode_all)
+    return SpeechFeatures(build_tts(config.tts), is_warped)
 
 
 def _whisper_features() -> EncoderFeatures:

@@ -17,7 +17,7 @@ from unitaf.data.manifests import ClipManifest, ClipRow
 from unitaf.data.payloads import decode_features, encode_features
 from unitaf.errors import BackendError, ConfigError, InputError
 from unitaf.tts.stub import StubSpeech
-from unitaf.types import NEUTRAL
+from unitaf.types import NEUTRAL, Speech, Utterance
 
 
 class Loudness:
@@ -40,7 +40,8 @@ class Loudness:
 
 def test_an_encoder_hears_16_khz() -> None:
     one = clip(0, 2.0)
-    extracted = EncoderFeatures(Loudness(), "loudness/1").extract(replace(one, sample_rate=8000))
+    heard = EncoderFeatures(Loudness(), "loudness/1")
+    (extracted,) = heard.extract([replace(one, sample_rate=8000)])
     assert extracted.features.shape == (200, 1)
     assert extracted.features.dtype == np.float16
     assert extracted.cost == 0.0
@@ -49,7 +50,26 @@ def test_an_encoder_hears_16_khz() -> None:
 def test_an_engine_follows_the_clip() -> None:
     extractor = SpeechFeatures(StubSpeech())
     assert extractor.set == FeatureSet("tts", "stub/1", 50.0, 8)
-    assert extractor.extract(clip(0, 2.0)).features.shape == (100, 8)
+    assert extractor.extract([clip(0, 2.0)])[0].features.shape == (100, 8)
+
+
+def test_an_engine_that_reads_many_recordings_at_once_gets_them() -> None:
+    engine, batches = StubSpeech(), []
+
+    def encode_all(
+        utterances: Sequence[Utterance], waveforms: Sequence[np.ndarray]
+    ) -> list[Speech]:
+        batches.append([u.id for u in utterances])
+        return [engine.encode(*pair) for pair in zip(utterances, waveforms, strict=True)]
+
+    clips = [clip(0, 2.0), clip(1, 1.0)]
+    together = SpeechFeatures(engine, encode_all=encode_all)
+    assert (together.batch_size, SpeechFeatures(engine).batch_size) == (engine.batch_size, 1)
+    for one, other in zip(
+        together.extract(clips), SpeechFeatures(engine).extract(clips), strict=True
+    ):
+        np.testing.assert_array_equal(one.features, other.features)
+    assert batches == [[each.key for each in clips]]
 
 
 class Cast(StubSpeech):
@@ -97,15 +117,15 @@ def clip_manifest(rows: Sequence[ClipRow]) -> ClipManifest:
 
 
 def test_a_clip_without_features_is_told() -> None:
-    with pytest.raises(InputError, match=r"'clip0'.*20 ms"):
-        EncoderFeatures(Loudness(), "loudness/1").extract(clip(0, 0.01))
+    with pytest.raises(InputError, match=f"{0:032x}.*20 ms"):
+        EncoderFeatures(Loudness(), "loudness/1").extract([clip(0, 0.01)])
     with pytest.raises(InputError, match="no letter"):
-        SpeechFeatures(StubSpeech()).extract(replace(clip(0, 2.0), text="..."))
+        SpeechFeatures(StubSpeech()).extract([replace(clip(0, 2.0), text="...")])
 
 
 def test_numbers_that_half_precision_cannot_hold_are_an_error() -> None:
     with pytest.raises(BackendError, match=r"'clip0'.*float16"):
-        EncoderFeatures(Loudness(1e8), "loudness/1").extract(clip(0, 2.0))
+        EncoderFeatures(Loudness(1e8), "loudness/1").extract([clip(0, 2.0)])
 
 
 def test_sets_are_told_apart() -> None:
@@ -137,7 +157,8 @@ def test_a_unitalker_checkpoint_lends_its_encoder(tmp_path: Path) -> None:
     assert extractor.set == FeatureSet("encoder", space.name, space.rate, space.dim)
     one = clip(0, 1.0)
     (expected,) = loaded.model.encoder.encode([one.waveform()])
-    found = extractor.extract(one).features
+    (extracted,) = extractor.extract([one])
+    found = extracted.features
     np.testing.assert_allclose(found.astype(np.float32), expected, atol=2e-3)
     with pytest.raises(ConfigError, match="is not a checkpoint"):
         build_extractors(job.model_copy(update={"encoder": str(tmp_path)}))

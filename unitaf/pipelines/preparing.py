@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -32,7 +33,7 @@ from unitaf.data.manifests import (
 from unitaf.data.payloads import decode_clips, encode_clips, encode_features
 from unitaf.data.reading import RecordingReader
 from unitaf.data.recordings import Recording, Refusal
-from unitaf.errors import InputError, StorageError
+from unitaf.errors import BackendError, InputError, StorageError
 from unitaf.rigs.arkit import CHANNELS
 from unitaf.storage import Storage
 
@@ -158,11 +159,9 @@ class CorpusMaker:
         started = time.perf_counter()
         found: dict[str, Extracted] = {}
         refusals: list[Refusal] = []
-        for clip in decode_clips(table):
-            try:
-                found[clip.key] = extractor.extract(clip)
-            except InputError as error:
-                refusals.append(Refusal(clip.key, error.column, error.reason))
+        clips_left = iter(decode_clips(table))
+        while batch := list(islice(clips_left, extractor.batch_size)):
+            found |= _extract(extractor, batch, refusals)
         data = encode_features(list(found), [one.features for one in found.values()])
         features, key = extractor.set, clips.features_key(extractor.voice_of)
         manifest = FeatureManifest(
@@ -197,6 +196,23 @@ class CorpusMaker:
         record.payload_bytes += len(data)
         record.spent("storage", started)
         return is_mine
+
+
+def _extract(
+    extractor: Extractor, clips: Sequence[Clip], refusals: list[Refusal]
+) -> dict[str, Extracted]:
+    """Return features by clip; one that has none is refused and the others tried again."""
+    waiting = {clip.key: clip for clip in clips}
+    while waiting:
+        try:
+            return dict(zip(waiting, extractor.extract(list(waiting.values())), strict=True))
+        except InputError as error:
+            if waiting.pop(error.utterance_id, None) is None:
+                raise BackendError(
+                    f"the engine refused clip {error.utterance_id!r}, which it was not given"
+                ) from error
+            refusals.append(Refusal(error.utterance_id, error.column, error.reason))
+    return {}
 
 
 def _row(clip: Clip) -> ClipRow:
