@@ -15,7 +15,8 @@ from unitaf.audio import encode_audio
 from unitaf.errors import ConfigError
 from unitaf.export import FORMATS
 from unitaf.pipelines.audit import AuditReport, Coverage, Finding, audit
-from unitaf.pipelines.export import ExportOptions, export
+from unitaf.pipelines.export import export
+from unitaf.pipelines.export_plan import ExportOptions
 
 LINES = [
     Line("a", "A handbag?", speaker="Lady"),

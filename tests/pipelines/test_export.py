@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import jsonschema
 import numpy as np
 import pytest
 import soundfile
@@ -17,7 +18,9 @@ import trimesh
 
 from tests.pipelines.delivered import Line, fill_store, tree
 from unitaf.errors import ConfigError, StorageError
-from unitaf.pipelines.export import ExportOptions, export
+from unitaf.pipelines.export import export
+from unitaf.pipelines.export_plan import ExportOptions
+from unitaf.pipelines.schemas import schema_files
 from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS
 
 LINES = [
@@ -60,6 +63,16 @@ def test_delivery_json_says_all_of_every_file(tmp_path: Path):
         assert file["sha256"] == hashlib.sha256(files[path]).hexdigest()
     # The head is written once for all lines.
     assert (report.lines, report.written, report.files) == (4, 4, 3 * 4 + 1)
+
+
+def test_delivery_json_keeps_its_schema(tmp_path: Path):
+    out = tmp_path / "out"
+    export(fill_store(tmp_path / "store", LINES), out, ["wav", "wwise"])
+    document, schema = delivery(out), json.loads(schema_files()["delivery.schema.json"])
+    jsonschema.validate(document, schema)
+    del document["lines"][0]["files"][0]["sha256"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
 
 
 def test_files_hold_each_line_s_own_take(tmp_path: Path):
@@ -239,6 +252,7 @@ def test_fmod_has_a_table_of_keys_a_language(tmp_path: Path):
     bad = fill_store(tmp_path / "bad", [Line("a,b")])
     with pytest.raises(ConfigError, match=r"line 'a,b' .*cannot hold a comma"):
         export(bad, tmp_path / "bad_out", ["ogg", "fmod"])
+    assert not (tmp_path / "bad_out").exists()
 
 
 def test_the_user_s_head_is_in_glb_and_usd(tmp_path: Path):
@@ -296,6 +310,15 @@ def test_a_line_cannot_take_a_file_that_all_share(tmp_path: Path):
     store = fill_store(tmp_path / "store", [Line("head"), Line("x")])
     with pytest.raises(ConfigError, match=r"head\.usdc would be a file of both"):
         export(store, tmp_path / "out", ["usd"], "{line_id}")
+
+
+def test_no_delivery_json_leads_out_of_its_folder(tmp_path: Path):
+    store = fill_store(tmp_path / "store", LINES)
+    export(store, tmp_path / "out", ["wav"])
+    path = tmp_path / "out/delivery.json"
+    path.write_text(path.read_text().replace("fr/Lady/a.wav", "../store/a.wav"))
+    with pytest.raises(ConfigError, match="leads out of the delivery"):
+        export(store, tmp_path / "out", ["wav"], options=ExportOptions(removes_stale=True))
 
 
 @pytest.mark.parametrize("text", ["", "{}\n", "nonsense\n", '{"version": 2,\n'])

@@ -15,7 +15,7 @@ def test_names_come_from_columns_and_are_safe_everywhere():
         speaker=["Lady Bracknell", "", None, "../.."],
         scene=["1", "2", "3", "4"],
     )
-    assert file_names(table, "{scene}/{speaker}/{line_id}") == [
+    assert file_names(table, "{scene}/{speaker}/{line_id}").to_pylist() == [
         "1/Lady Bracknell/a_b_c",
         "2/CON_",
         "3/x",
@@ -63,7 +63,7 @@ def test_templates_that_cannot_work_are_refused(template: str):
 )
 def test_values_are_formatted_before_they_are_made_safe(template: str, name: str):
     values = {"line_id": "a", "row": 7, "duration_s": 1.5, "speaker": None, "take.no": "1"}
-    assert file_names(pa.Table.from_pylist([values]), template) == [name]
+    assert file_names(pa.Table.from_pylist([values]), template).to_pylist() == [name]
 
 
 def test_no_value_leads_out_of_the_folder():
@@ -74,8 +74,10 @@ def test_no_value_leads_out_of_the_folder():
 def test_objects_are_the_same_in_every_language():
     table = catalog(line_id=["a", "a"], language=["en", "fr"], speaker=["A\\B", None])
     template = r"\Voices\<Virtual Folder>{speaker}\{line_id}"
-    assert object_paths(table.slice(0, 1), template) == [r"\Voices\<Virtual Folder>A_B\a"]
-    assert object_paths(table, r"\V\{line_id}") == [r"\V\a", r"\V\a"]
+    assert object_paths(table.slice(0, 1), template).to_pylist() == [
+        r"\Voices\<Virtual Folder>A_B\a"
+    ]
+    assert object_paths(table, r"\V\{line_id}").to_pylist() == [r"\V\a", r"\V\a"]
     twins = catalog(line_id=["a", "b"], language=["en", "en"], speaker=["x", "x"])
     with pytest.raises(ConfigError, match=r"would both be the object '\\\\V\\\\x'"):
         object_paths(twins, r"\V\{speaker}")

@@ -2,11 +2,15 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress as Bar
 
 from unitaf.cli import display
 from unitaf.config import load_config
@@ -14,7 +18,7 @@ from unitaf.errors import UnitafError
 
 if TYPE_CHECKING:
     from unitaf.pipelines.audit import AuditReport, Finding
-    from unitaf.pipelines.export import ExportReport
+    from unitaf.pipelines.export import ExportReport, OnReport
 
 _FORMATS = (
     "Comma separated. Audio: wav, flac, ogg, opus. Face: livelink, json, glb, usd, curves_csv,"
@@ -50,13 +54,14 @@ def export(  # noqa: PLR0913 - each is a word that the user may type
     ] = None,
 ) -> None:
     """Write the takes of STORE as files for other tools; again, only what has changed."""
-    from unitaf.pipelines.export import ExportOptions
     from unitaf.pipelines.export import export as run
+    from unitaf.pipelines.export_plan import ExportOptions
     from unitaf.pipelines.store import open_store
 
     formats = [part.strip() for part in format_.split(",") if part.strip()]
     options = ExportOptions(rate, rig, object_path, wwise_root, changed_since, remove)
-    report = run(open_store(store), directory, formats, name, options)
+    with _progress_shown() as on_report:
+        report = run(open_store(store), directory, formats, name, options, on_report)
     _print_export(report, directory)
 
 
@@ -126,10 +131,23 @@ class _JsonFindings:
         print("\n],\n" + json.dumps(tail, ensure_ascii=False)[1:])
 
 
+@contextmanager
+def _progress_shown() -> Iterator["OnReport | None"]:
+    """Show a bar on a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    with Bar(console=console) as bar:
+        task = bar.add_task("export", total=None)
+        yield lambda report: bar.update(
+            task, total=report.lines, completed=report.kept + report.written
+        )
+
+
 def _print_export(report: "ExportReport", directory: Path) -> None:
     size = display.size(report.size_bytes)
-    kept = report.lines - report.written
-    same = f", {kept} unchanged" if kept else ""
+    same = f", {report.kept} unchanged" if report.kept else ""
     print(f"{report.lines} lines{same}, {report.files} files, {size} in {directory}")
     if report.removed:
         print(f"{report.removed} files of an earlier delivery removed")

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from xml.sax.saxutils import quoteattr
 
-from unitaf.errors import ConfigError
-
 TABLES = ("fmod", "wsources", "wwise")
 
 
@@ -61,15 +59,7 @@ def wsources_lines(voiced: Iterator[Voiced], root: str) -> Iterator[str]:
 
 
 def fmod_lines(voiced: Iterator[Voiced]) -> Iterator[str]:
-    """Yield the lines of an audio table's keys.
-
-    Raises:
-        ConfigError: If an id or a path has a comma, which divides the two.
-    """
+    """Yield the lines of an audio table's keys; neither ids nor paths have a comma."""
     for line in voiced:
         path = PurePosixPath(*PurePosixPath(line.audio).parts[1:]).as_posix()
-        if "," in line.line_id or "," in path:
-            raise ConfigError(
-                f"line {line.line_id!r} with the file {path!r}: FMOD's keys.txt cannot hold a comma"
-            )
         yield f"{line.line_id},{path}"

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from unitaf.errors import ConfigError, StorageError
@@ -122,11 +122,10 @@ def read_header(path: Path) -> Header:
         document = json.loads(next(rows, "").rstrip(",\n") + "}")
         if document.pop("version", None) != VERSION:
             raise ValueError("it is of another version")
-        settings = document["settings"]
         return Header(
-            Settings(**{**settings, "formats": tuple(settings["formats"])}),
+            _settings(document["settings"]),
             document["since"],
-            tuple(DeliveredFile(**file) for file in document["tables"]),
+            tuple(map(_file, document["tables"])),
         )
 
 
@@ -141,7 +140,7 @@ def read_stale(path: Path) -> Iterator[DeliveredFile]:
     """Read which files of earlier deliveries a ``delivery.json`` found and left."""
     with _reading(path) as rows:
         for row in _section(rows, '"stale": ['):
-            yield DeliveredFile(**json.loads(row))
+            yield _file(json.loads(row))
 
 
 def encode_line(line: DeliveredLine) -> str:
@@ -158,15 +157,28 @@ def decode_line(row: str) -> DeliveredLine:
         TypeError: If it has other fields.
     """
     document = json.loads(row)
-    files = tuple(DeliveredFile(**file) for file in document.pop("files"))
+    files = tuple(map(_file, document.pop("files")))
     return DeliveredLine(**document, files=files)
+
+
+def _settings(document: dict[str, Any]) -> Settings:
+    return Settings(**{**document, "formats": tuple(document["formats"])})
+
+
+def _file(document: dict[str, Any]) -> DeliveredFile:
+    file = DeliveredFile(**document)
+    path = PurePosixPath(file.path)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"the path {file.path!r} leads out of the delivery")
+    return file
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Iterator[str]]:
     """Open a ``delivery.json`` row by row; turn what is wrong with it into one sentence."""
     try:
-        with path.open(encoding="utf-8") as file:
+        # A journal may end inside a character.
+        with path.open(encoding="utf-8", errors="replace") as file:
             yield iter(file)
     except OSError as error:
         raise ConfigError(
@@ -174,7 +186,7 @@ def _reading(path: Path) -> Iterator[Iterator[str]]:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{path} is not as 'unitaf export' wrote it: {error}; export again"
+            f"{path} is not as 'unitaf export' wrote it: {error}; remove it and export again"
         ) from error
 
 
@@ -192,20 +204,21 @@ def _section(rows: Iterator[str], opening: str) -> Iterator[str]:
 
 
 def read_journal(directory: Path) -> Iterator[Settings | DeliveredLine]:
-    """Read what interrupted exports have done: settings, then the lines that were written so."""
+    """Read what interrupted exports have done: settings, then the lines that were written so.
+
+    Raises:
+        ConfigError: If another version of unitaf wrote it.
+    """
     path = directory / JOURNAL
     if not path.exists():
         return
-    with path.open(encoding="utf-8", errors="replace") as rows:
+    with _reading(path) as rows:
         for row in rows:
             try:
                 document = json.loads(row)
             except ValueError:
                 continue  # An export was killed while it wrote this row.
-            if "formats" in document:
-                yield Settings(**{**document, "formats": tuple(document["formats"])})
-            else:
-                yield decode_line(row)
+            yield decode_line(row) if "files" in document else _settings(document)
 
 
 class Journal:

@@ -11,65 +11,30 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unitaf import timing
-from unitaf.audio import OPUS_RATES
 from unitaf.errors import ConfigError, StorageError
-from unitaf.export import FORMATS, Encoder
-from unitaf.export.sound import AUDIO_SUFFIXES
-from unitaf.export.tables import TABLES, fmod_lines, table_path, wsources_lines, wwise_lines
+from unitaf.export.tables import fmod_lines, table_path, wsources_lines, wwise_lines
 from unitaf.pipelines.delivery import (
     DELIVERY,
     DeliveredFile,
     DeliveredLine,
     Header,
     Journal,
-    Settings,
     file_digest,
     write_delivery,
 )
 from unitaf.pipelines.delivery_book import DeliveryBook, delivery_file
-from unitaf.pipelines.encoders import choose_encoders, rig_digest
+from unitaf.pipelines.export_plan import ExportOptions, ExportPlan, named_lines, plan_export
 from unitaf.pipelines.files import checked_directory, write_file
 from unitaf.pipelines.store import TakeStore
-from unitaf.pipelines.templates import (
-    DEFAULT_NAME,
-    DEFAULT_OBJECT_PATH,
-    file_names,
-    object_paths,
-)
-
-_LOWEST_RATE, _HIGHEST_RATE = 8000, 192_000
-_COLUMNS = (
-    "line_id", "language", "speaker", "text", "take_key", "file", "row_group", "file_row",
-    "sample_rate", "num_samples", "fps", "num_frames",
-)  # fmt: skip
-"""What an export needs of the catalog besides names."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportOptions:
-    """What an export may be told besides formats and names."""
-
-    sample_rate: int | None = None
-    """Of audio files, in Hz; None: the takes' own."""
-    rig: Path | None = None
-    """Another face for GLB and USD than ours."""
-    object_path: str = DEFAULT_OBJECT_PATH
-    """The template of the lines' objects in Wwise."""
-    wwise_root: str | None = None
-    """Where the delivery lies for Wwise; None: where it is written."""
-    since: Path | None = None
-    """A delivery, of which only the changes are written."""
-    removes_stale: bool = False
-    """Whether files of an earlier delivery that are of no line any more are removed."""
+from unitaf.pipelines.templates import DEFAULT_NAME
+from unitaf.types import Take
 
 
 @dataclass(slots=True)
@@ -77,8 +42,10 @@ class ExportReport:
     """What an export did."""
 
     lines: int = 0
+    kept: int = 0
+    """Lines that were there already, or have not changed."""
     written: int = 0
-    """Lines; the others were there already, or have not changed."""
+    """The others, so far."""
     files: int = 0
     size_bytes: int = 0
     """Of the files that were written."""
@@ -88,12 +55,16 @@ class ExportReport:
     removed: int = 0
 
 
+OnReport = Callable[[ExportReport], None]
+
+
 def export(
     store: TakeStore,
     directory: str | Path,
     formats: Sequence[str],
     template: str = DEFAULT_NAME,
     options: ExportOptions | None = None,
+    on_report: OnReport | None = None,
 ) -> ExportReport:
     """Write every take of a store's catalog as files.
 
@@ -105,6 +76,7 @@ def export(
         formats: Names in `unitaf.export.FORMATS`, and in `unitaf.export.tables.TABLES`.
         template: A file name without suffix; catalog columns stand in braces.
         options: The rest.
+        on_report: Called after every line that is made, with how far it is.
 
     Raises:
         ConfigError: If a format, column or option cannot be used, the folder is a file, or two
@@ -112,7 +84,7 @@ def export(
         StorageError: If a file cannot be read or written.
     """
     options = options or ExportOptions()
-    plan = _plan(formats, template, options)
+    plan = plan_export(formats, template, options)
     directory = checked_directory(directory)
     if options.since is not None and delivery_file(options.since).parent.resolve() == (
         directory.resolve()
@@ -121,78 +93,23 @@ def export(
             f"{directory} is the delivery that changes are told from: name another folder, or leave"
             " out --changed-since; only what has changed is written anyway"
         )
-    catalog = _numbered(store.catalog(), template, plan, options)
+    catalog = named_lines(store.catalog(), template, plan, options)
     with tempfile.TemporaryDirectory(prefix="unitaf-") as scratch:
         book = DeliveryBook(Path(scratch, "book.sqlite"))
         try:
             if options.since is not None:
                 book.learn(delivery_file(options.since), plan.settings, is_here=False)
             book.learn(directory / DELIVERY, plan.settings, is_here=True)
-            return _Export(directory, plan, options, book).run(store, catalog)
+            return _Export(directory, plan, options, book).run(store, catalog, on_report)
         finally:
             book.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    encoders: dict[str, Encoder]
-    tables: tuple[str, ...]
-    settings: Settings
-
-
-def _plan(formats: Sequence[str], template: str, options: ExportOptions) -> _Plan:
-    tables = tuple(name for name in TABLES if name in formats)
-    named = [name for name in formats if name not in TABLES]
-    if unknown := [name for name in named if name not in FORMATS]:
-        known = ", ".join((*FORMATS, *TABLES))
-        raise ConfigError(f"unknown format {', '.join(unknown)}; choose from {known}")
-    rate = options.sample_rate
-    if rate is not None and not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
-        raise ConfigError(f"--rate must be from {_LOWEST_RATE} to {_HIGHEST_RATE} Hz, not {rate}")
-    encoders = choose_encoders(named, options.rig, rate) if named or not tables else {}
-    audio = [name for name in encoders if name in AUDIO_SUFFIXES]
-    for table in tables:
-        wanted = ["wav"] if table != "fmod" else list(AUDIO_SUFFIXES)
-        if not audio or audio[0] not in wanted:
-            raise ConfigError(
-                f"the format {table} names audio files: put {' or '.join(wanted)} first among the"
-                " audio formats"
-            )
-    if "fmod" in tables and not template.startswith("{language}/"):
-        raise ConfigError(
-            "the format fmod needs a folder for each language: begin --name with {language}/"
-        )
-    digest = None if options.rig is None else rig_digest(options.rig)
-    settings = Settings(version("unitaf"), tuple(encoders), template, rate, digest)
-    return _Plan(encoders, tables, settings)
-
-
-def _numbered(catalog: pa.Table, template: str, plan: _Plan, options: ExportOptions) -> pa.Table:
-    """Return a catalog with the place, the file name and the object path of every line."""
-    rates = set(pc.unique(catalog["sample_rate"]).to_pylist())
-    rates = {options.sample_rate} if options.sample_rate else rates
-    if "opus" in plan.encoders and rates - set(OPUS_RATES):
-        rates_found = ", ".join(map(str, sorted(rates)))
-        raise ConfigError(
-            f"Opus has sample rates of {', '.join(map(str, OPUS_RATES))} Hz, not {rates_found};"
-            " say one of them with --rate"
-        )
-    paths = [""] * len(catalog)
-    if "wwise" in plan.tables:
-        paths = object_paths(catalog, options.object_path)
-    numbered = {
-        "position": pa.array(np.arange(len(catalog))),
-        "file_name": pa.array(file_names(catalog, template), pa.string()),
-        "object_path": pa.array(paths, pa.string()),
-    }
-    return pa.table({name: catalog[name] for name in _COLUMNS} | numbered)
 
 
 class _Export:
     """One export at work."""
 
     def __init__(
-        self, directory: Path, plan: _Plan, options: ExportOptions, book: DeliveryBook
+        self, directory: Path, plan: ExportPlan, options: ExportOptions, book: DeliveryBook
     ) -> None:
         self._directory = directory
         self._plan = plan
@@ -202,32 +119,42 @@ class _Export:
         """The files that lines share and that are known to be as they should be."""
         self._report = ExportReport()
 
-    def run(self, store: TakeStore, catalog: pa.Table) -> ExportReport:
+    def run(self, store: TakeStore, catalog: pa.Table, on_report: OnReport | None) -> ExportReport:
         """Write what has changed, then the tables, then ``delivery.json``."""
+        self._report.lines = len(catalog)
         is_left = np.zeros(len(catalog), bool)
         for row in _rows(catalog):
             is_left[row["position"]] = not self._keep(row)
+        self._report.kept = len(catalog) - int(is_left.sum())
         journal = Journal(self._directory, self._plan.settings)
         try:
             for row, take in store.takes(catalog.filter(pa.array(is_left))):
-                line = self._line(row)
-                encoded = [
-                    (name, path, data)
-                    for name, encode in self._plan.encoders.items()
-                    for path, data in encode(take, line.name).items()
-                ]
-                line = replace(line, files=self._described(line.name, encoded))
-                if self._is_in_base(line):
-                    self._book.add(row["position"], line, row["object_path"], is_changed=False)
-                    continue
-                self._write(line, encoded)
-                self._book.add(row["position"], line, row["object_path"], is_changed=True)
-                journal.add(line)
-            self._finish(len(catalog))
+                self._make(row, take, journal)
+                if on_report is not None:
+                    on_report(self._report)
+            self._finish()
         finally:
             journal.close()
         journal.remove()
         return self._report
+
+    def _make(self, row: Mapping[str, Any], take: Take, journal: Journal) -> None:
+        """Encode a line, and write it unless the delivery that changes are told from has it."""
+        line = self._line(row)
+        encoded = [
+            (name, path, data)
+            for name, encode in self._plan.encoders.items()
+            for path, data in encode(take, line.name).items()
+        ]
+        line = replace(line, files=self._described(line.name, encoded))
+        is_changed = not self._is_in_base(line)
+        if is_changed:
+            self._write(line, encoded)
+        self._book.add(row["position"], line, row["object_path"], is_changed=is_changed)
+        if is_changed:
+            journal.add(line)
+        else:
+            self._report.kept += 1
 
     def _line(self, row: Mapping[str, Any]) -> DeliveredLine:
         rate = self._options.sample_rate or row["sample_rate"]
@@ -295,7 +222,7 @@ class _Export:
             if not path.startswith(f"{line.name}."):
                 self._shared[path] = file
 
-    def _finish(self, num_lines: int) -> None:
+    def _finish(self) -> None:
         tables = []
         for table in self._plan.tables:
             for language in self._book.languages():
@@ -305,7 +232,6 @@ class _Export:
         since = self._options.since
         found = None if since is None else file_digest(delivery_file(since))
         header = Header(self._plan.settings, None if found is None else found[1], tuple(tables))
-        self._report.lines = num_lines
         write_delivery(self._directory / DELIVERY, header, self._book.stale(), self._book.lines())
 
     def _write_table(self, table: str, language: str) -> DeliveredFile:

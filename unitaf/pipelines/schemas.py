@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from unitaf.config import GenerateConfig, PrepareConfig
 from unitaf.data import corpus, payloads
 from unitaf.pipelines import catalog, takes
+from unitaf.pipelines.delivery import VERSION, DeliveredLine, Header
 from unitaf.script.schema import script_line_schema
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -26,6 +28,7 @@ def schema_files() -> dict[str, str]:
         "prepare_config.schema.json": {"$schema": _DRAFT, **PrepareConfig.model_json_schema()},
         "clip.arrow.json": arrow_schema(payloads.CLIPS_SCHEMA),
         "features.arrow.json": arrow_schema(payloads.FEATURES_SCHEMA),
+        "delivery.schema.json": delivery_schema(),
         "corpus_catalog.arrow.json": arrow_schema(corpus.CATALOG_SCHEMA),
     }
     return {
@@ -62,6 +65,26 @@ def manifest_schema() -> dict[str, Any]:
         "properties": properties,
         "required": list(properties),
         "additionalProperties": False,
+    }
+
+
+def delivery_schema() -> dict[str, Any]:
+    """Return the JSON schema of ``delivery.json``."""
+    header, line = (TypeAdapter(kind).json_schema() for kind in (Header, DeliveredLine))
+    definitions = header.pop("$defs") | line.pop("$defs") | {"DeliveredLine": line}
+    rows = {
+        name: {"type": "array", "items": {"$ref": f"#/$defs/{kind}"}}
+        for name, kind in (("stale", "DeliveredFile"), ("lines", "DeliveredLine"))
+    }
+    properties = {"version": {"const": VERSION}, **header["properties"], **rows}
+    return {
+        "$schema": _DRAFT,
+        "title": "Delivery",
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+        "$defs": definitions,
     }
 
 

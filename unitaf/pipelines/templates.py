@@ -5,22 +5,25 @@ Fields are formatted as `str.format` does, then made safe: no value adds a folde
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from unitaf.errors import ConfigError
 
 DEFAULT_NAME = "{language}/{speaker}/{line_id}"
 DEFAULT_OBJECT_PATH = r"\Actor-Mixer Hierarchy\Default Work Unit\{speaker}\{line_id}"
 
+_BATCH = 4096
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
 
 
-def file_names(catalog: pa.Table, template: str) -> list[str]:
+def file_names(catalog: pa.Table, template: str) -> pa.ChunkedArray:
     """Return the file name, without suffix, of every line of a catalog.
 
     Raises:
@@ -28,16 +31,16 @@ def file_names(catalog: pa.Table, template: str) -> list[str]:
             same file name.
     """
     names = _fill(catalog, template, "file name", "/")
-    if (twins := _twins(name.casefold() for name in names)) is not None:
+    if (twins := _twins(names)) is not None:
         first, second = (catalog["line_id"][i].as_py() for i in twins)
         raise ConfigError(
-            f"lines {first!r} and {second!r} would both be called {names[twins[0]]!r}; add a column"
-            " that tells them apart to --name"
+            f"lines {first!r} and {second!r} would both be called {names[twins[0]].as_py()!r}; add"
+            " a column that tells them apart to --name"
         )
     return names
 
 
-def object_paths(catalog: pa.Table, template: str) -> list[str]:
+def object_paths(catalog: pa.Table, template: str) -> pa.ChunkedArray:
     r"""Return the path of every line's object in a middleware project, such as ``\Voices\a``.
 
     A line has the same object in every language.
@@ -48,19 +51,17 @@ def object_paths(catalog: pa.Table, template: str) -> list[str]:
     """
     if not template.startswith("\\"):
         raise ConfigError(f"object path template {template!r}: a path begins with a backslash")
-    paths = ["\\" + path for path in _fill(catalog, template, "object path", "\\")]
-    languages = catalog["language"].to_pylist()
-    keys = (f"{tag}{path.casefold()}" for tag, path in zip(languages, paths, strict=True))
-    if (twins := _twins(keys)) is not None:
+    paths = pc.binary_join_element_wise("", _fill(catalog, template, "object path", "\\"), "\\")
+    if (twins := _twins(pc.binary_join_element_wise(catalog["language"], paths, ""))) is not None:
         first, second = (catalog["line_id"][i].as_py() for i in twins)
         raise ConfigError(
-            f"lines {first!r} and {second!r} would both be the object {paths[twins[0]]!r}; add a"
-            " column that tells them apart to --object-path"
+            f"lines {first!r} and {second!r} would both be the object {paths[twins[0]].as_py()!r};"
+            " add a column that tells them apart to --object-path"
         )
     return paths
 
 
-def _fill(catalog: pa.Table, template: str, what: str, separator: str) -> list[str]:
+def _fill(catalog: pa.Table, template: str, what: str, separator: str) -> pa.ChunkedArray:
     fields = _fields(template, what)
     unknown = [field for field in fields if field not in catalog.column_names]
     if unknown or not fields:
@@ -68,23 +69,33 @@ def _fill(catalog: pa.Table, template: str, what: str, separator: str) -> list[s
             f"{what} template {template!r}: there is no column {', '.join(unknown) or '()'};"
             f" the catalog has {', '.join(catalog.column_names)}"
         )
-    names = []
+    chunks = []
     try:
-        for batch in catalog.select(sorted(fields)).to_batches(max_chunksize=4096):
-            names += [_filled(template, row, separator) for row in batch.to_pylist()]
+        for batch in catalog.select(sorted(fields)).to_batches(max_chunksize=_BATCH):
+            names = [_filled(template, row, separator) for row in batch.to_pylist()]
+            chunks.append(pa.array(names, pa.string()))
     except (ValueError, TypeError, OverflowError) as error:
         raise ConfigError(f"{what} template {template!r}: {error}") from error
-    return names
+    return pa.chunked_array(chunks, pa.string())
 
 
-def _twins(keys: Any) -> tuple[int, int] | None:
-    """Return the positions of the first two that are alike."""
+def _twins(names: pa.ChunkedArray) -> tuple[int, int] | None:
+    """Return the positions of the first two that are alike to every file system."""
+    hashes = np.fromiter((hash(name.casefold()) for name in _each(names)), np.int64, len(names))
+    alike, counts = np.unique(hashes, return_counts=True)
+    suspects = set(alike[counts > 1].tolist())
     taken: dict[str, int] = {}
-    for index, key in enumerate(keys):
-        other = taken.setdefault(key, index)
+    for index in np.flatnonzero(np.isin(hashes, list(suspects))).tolist():
+        other = taken.setdefault(names[index].as_py().casefold(), index)
         if other != index:
             return other, index
     return None
+
+
+def _each(names: pa.ChunkedArray) -> Iterator[str]:
+    for chunk in names.chunks:
+        for start in range(0, len(chunk), _BATCH):
+            yield from chunk.slice(start, _BATCH).to_pylist()
 
 
 class _SafeFormatter(Formatter):
