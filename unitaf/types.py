@@ -165,6 +165,11 @@ class TextToSpeech(Protocol):
         ...
 
     @property
+    def reads_ipa(self) -> bool:
+        """Whether it obeys ``[word](/ipa/)`` in a text; others are never given such marks."""
+        ...
+
+    @property
     def speeds(self) -> tuple[float, float]:
         """The slowest and the fastest `Utterance.speed` that it follows; 1 and 1 if none."""
         ...

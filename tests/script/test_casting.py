@@ -92,7 +92,7 @@ def test_another_engine_brings_its_own_voice_speed_and_pitch(tmp_path, write):
         ("c.csv", "speaker,language\nAnn,klingonish\n", "line 2: 'klingonish' is not a language"),
         ("c.csv", "speaker,voice\nAnn,x,y\n", "line 2: there are more cells than column names"),
         ("c.csv", 'speaker,voice\nAnn,"x\n', "line 2: a quote has no partner"),
-        ("c.txt", "", "must end in .yaml, .csv, .tsv or .xlsx"),
+        ("c.txt", "", "must end in .yaml, .csv, .tsv, .xlsx"),
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path, name, text, message):

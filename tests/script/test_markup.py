@@ -73,13 +73,13 @@ def test_an_unknown_mark_is_refused():
 
 def test_a_line_knows_what_is_not_spoken_and_a_reject_names_the_placeholder():
     reader = LineReader(dict.fromkeys(["text"], "Dialogue"), ScriptDefaults())
-    line = reader.read(1, ["a", "(softly) Go\non.", None, None, None, None])
+    line = reader.read(1, ["a", "(softly) Go\non.", *[None] * 5])
     assert isinstance(line, ScriptLine)
     assert (line.utterance.text, line.unspoken) == ("Go on.", "(softly)")
-    reject = reader.read(2, ["a", "Hi {you}.", None, None, None, None])
+    reject = reader.read(2, ["a", "Hi {you}.", *[None] * 5])
     assert isinstance(reject, Reject)
     assert (reject.column, "{you}" in reject.reason) == ("Dialogue", True)
-    only = reader.read(3, ["a", "*laughs*", None, None, None, None])
+    only = reader.read(3, ["a", "*laughs*", *[None] * 5])
     assert isinstance(only, Reject)
     assert only.reason == "nothing is spoken besides the direction *laughs*"
 
@@ -108,3 +108,9 @@ def test_the_spoken_text_does_not_depend_on_directions(sentences, mark, data):
     ended = [f"{sentence}." for sentence in sentences]
     marked = " ".join([*ended[:place], mark, *ended[place:]])
     assert MARKUP.read(marked).text == " ".join(ended)
+
+
+def test_a_word_with_its_sounds_is_kept():
+    text = "Ask [Okafor](/oʊˈkɑːfɔː/) first."
+    assert MARKUP.read(text) == Spoken(text, "")
+    assert MARKUP.read(f"(softly) {text}") == Spoken(text, "(softly)")

@@ -230,6 +230,9 @@ class ScriptConfig(Settings):
         ("parentheses", "brackets", "asterisks"),
         description="What is in these marks and stands alone, or in brackets, is not read aloud.",
     )
+    lexicon: tuple[str, ...] = Field(
+        (), description="How words are said: YAML, CSV, TSV or XLSX files, here or on s3://."
+    )
     max_reject_fraction: float = Field(
         0.05,
         ge=0.0,

@@ -60,6 +60,8 @@ _IN_FILE = f"coalesce({_FILE.format('line.position')} || ': ', '')"
 class Assigned(NamedTuple):
     """What a line becomes, and who makes it."""
 
+    said: Utterance
+    """With its words as they are to be said."""
     key: str
     role: str
 
@@ -129,15 +131,13 @@ class Ledger:
     def load(
         self,
         script: Script,
-        assign: Callable[[Utterance], Assigned],
-        check: Callable[[ScriptLine], Reject | None],
+        assign: Callable[[ScriptLine], Assigned | Reject],
     ) -> None:
         """Read the whole script, once: lines, rejects, other columns.
 
         Args:
             script: The opened script.
-            assign: Gives the take key of an utterance and who makes it.
-            check: Gives the reject of a line that no engine of the job can make, or None.
+            assign: Gives what a line becomes, or its reject if no engine of the job can make it.
         """
         self._extra_schema = script.extra_schema
         self._columns = script.columns
@@ -155,13 +155,13 @@ class Ledger:
                     place = (position, batch.file)
                     self._db.execute("INSERT OR REPLACE INTO part VALUES (?,?)", place)
                 for index, line in enumerate(batch.lines):
-                    reject = check(line)
-                    if reject is None:
-                        rows.append(_line_row(position + index, line, *assign(line.utterance)))
+                    found = assign(line)
+                    if isinstance(found, Assigned):
+                        rows.append(_line_row(position + index, line.row, found))
                     else:
-                        reason = f"{batch.file}: {reject.reason}" if batch.file else reject.reason
-                        column = self._column(reject.column)
-                        rejects.append(replace(reject, column=column, reason=reason))
+                        reason = f"{batch.file}: {found.reason}" if batch.file else found.reason
+                        column = self._column(found.column)
+                        rejects.append(replace(found, column=column, reason=reason))
                 self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
                 self._db.executemany(
                     "INSERT INTO reject VALUES (?,?,?,?,'script')",
@@ -323,12 +323,12 @@ class Ledger:
         return row
 
 
-def _line_row(position: int, line: ScriptLine, key: str, role: str) -> tuple[object, ...]:
-    said = line.utterance
+def _line_row(position: int, row: int, assigned: Assigned) -> tuple[object, ...]:
+    said = assigned.said
     emotion = json.dumps(said.emotion)
     return (
-        position, line.row, said.id, said.language, said.speaker, said.text, emotion, said.seed,
-        said.target_s, key, role,
+        position, row, said.id, said.language, said.speaker, said.text, emotion, said.seed,
+        said.target_s, assigned.key, assigned.role,
     )  # fmt: skip
 
 

@@ -32,10 +32,11 @@ from unitaf.pipelines.shards import (
     take_key,
 )
 from unitaf.script.casting import Casting
+from unitaf.script.lexicon import Lexicon, read_lexicon
 from unitaf.script.lines import Reject, ScriptLine
 from unitaf.script.script import open_script
 from unitaf.storage import Creation, Storage, open_storage, read_many
-from unitaf.types import Utterance
+from unitaf.tts.misaki import symbols_of_ipa
 
 _LINES_A_PART = 8192
 
@@ -87,21 +88,26 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
         StorageError: If the store cannot be read.
     """
 
-    def assign(said: Utterance) -> Assigned:
-        performer = cast.performer_of(said)
-        recipe = replace(performer.recipe, tts=performer.tts.fingerprint_of(said.speaker))
-        return Assigned(take_key(said, recipe), performer.role.id)
-
-    def check(line: ScriptLine) -> Reject | None:
+    def assign(line: ScriptLine) -> Assigned | Reject:
         said = line.utterance
-        return check_language(line, cast.performer(said.speaker, said.language).tts.languages)
+        performer = cast.performer_of(said)
+        reject = check_language(line, performer.tts.languages)
+        if reject is not None:
+            return reject
+        text = lexicon.apply(
+            said.text, said.language, said.speaker, reads_ipa=performer.tts.reads_ipa
+        )
+        said = replace(said, text=text)
+        recipe = replace(performer.recipe, tts=performer.tts.fingerprint_of(said.speaker))
+        return Assigned(said, take_key(said, recipe), performer.role.id)
 
     folder = Path(tempfile.mkdtemp(prefix="unitaf-"))
     ledger = Ledger(folder)
     try:
         path = fetch_file(script, folder, config.run.retry_budget_s)
         cast = Cast(config, _casting(config, folder))
-        ledger.load(open_script(path, build_script_defaults(config)), assign, check)
+        lexicon = _lexicon(config, folder)
+        ledger.load(open_script(path, build_script_defaults(config)), assign)
         job = Job(ledger, storage, cast)
         job.refresh()
         yield job
@@ -115,6 +121,24 @@ def _casting(config: GenerateConfig, folder: Path) -> Casting | None:
         return casting_of(config)
     patience_s = config.run.retry_budget_s
     return casting_of(config, fetch_file(config.cast, folder, patience_s, "casting file"))
+
+
+def _lexicon(config: GenerateConfig, folder: Path) -> Lexicon:
+    """Read the job's pronunciation files, and check that their sounds are known.
+
+    Raises:
+        ConfigError: Naming the file, the line and what is wrong there.
+    """
+    patience_s = config.run.retry_budget_s
+    files = [fetch_file(uri, folder, patience_s, "lexicon") for uri in config.script.lexicon]
+    lexicon = read_lexicon(files)
+    for entry, place in lexicon.entries:
+        if entry.ipa is not None:
+            try:
+                symbols_of_ipa(entry.ipa)
+            except ValueError as error:
+                raise ConfigError(f"{place}: {error}") from error
+    return lexicon
 
 
 def fetch_file(uri: str, folder: Path, patience_s: float, what: str = "script") -> Path:

@@ -12,7 +12,7 @@ default.
 """
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,14 @@ from pydantic import ValidationError
 
 from unitaf.config import CastConfig, RoleConfig, first_problem
 from unitaf.errors import ConfigError
-from unitaf.script.delimited import delimited_records
 from unitaf.script.language import canonical_language
 from unitaf.script.source import open_text
-from unitaf.script.spreadsheet import Sheet
+from unitaf.script.tables import read_table
 
 EVERYBODY = "*"
 """The speaker that a table calls the default."""
 
+_WHAT = "casting file"
 _COLUMNS = ("speaker", "language", *RoleConfig.model_fields)
 _NUMBERS = ("speed", "pitch")
 
@@ -65,13 +65,8 @@ def read_casting(path: Path, sheet: str | None = None) -> Casting:
     """
     if not path.is_file():
         raise ConfigError(f"there is no casting file {path}")
-    suffix = path.suffix.lower()
-    if suffix in (".yaml", ".yml"):
-        values, lines = _read_yaml(path)
-    elif suffix in (".csv", ".tsv", ".xlsx"):
-        values, lines = _read_table(path, sheet)
-    else:
-        raise ConfigError(f"casting file {path} must end in .yaml, .csv, .tsv or .xlsx")
+    is_yaml = path.suffix.lower() in (".yaml", ".yml")
+    values, lines = _read_yaml(path) if is_yaml else _read_table(path, sheet)
     try:
         cast = CastConfig.model_validate(values)
     except ValidationError as error:
@@ -89,7 +84,7 @@ def _where(file: str, lines: Mapping[Place, int], place: Place) -> str:
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     try:
-        with open_text(path, "", "casting file") as file:
+        with open_text(path, "", _WHAT) as file:
             node = yaml.compose(file, yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
@@ -138,20 +133,10 @@ class _Reader:
 
 
 def _read_table(path: Path, sheet: str | None) -> tuple[dict[str, Any], dict[Place, int]]:
-    rows = _rows(path, sheet)
-    number, header = next(rows, (1, []))
-    names = [name.strip().lower() for name in header]
-    unknown = [name for name in names if name not in _COLUMNS]
-    if unknown or "speaker" not in names or len(set(names)) < len(names):
-        raise ConfigError(
-            f"{path}, line {number}: the columns must be speaker and some of"
-            f" {', '.join(_COLUMNS[1:])}, not {', '.join(header) or 'none'}"
-        )
     cast: dict[str, Any] = {}
     lines: dict[Place, int] = {}
     rows_of: dict[tuple[str, str], int] = {}
-    for number, cells in rows:
-        row = {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+    for number, row in read_table(path, _WHAT, _COLUMNS, sheet):
         who = _speaker(row.pop("speaker")), _tag(row.pop("language", ""), str(path), number)
         if not who[0]:
             raise ConfigError(f"{path}, line {number}: there is no speaker; * is the default")
@@ -190,33 +175,6 @@ def _number(text: str) -> str | float:
         return float(text.replace(",", "."))
     except ValueError:
         return text
-
-
-def _rows(path: Path, sheet: str | None) -> Iterator[tuple[int, Sequence[str]]]:
-    """Give the rows of a table that are not blank, as text, all as wide as the header."""
-    width = 0
-    for number, cells in _cells(path, sheet):
-        width = width or len(cells)
-        if any(cells[width:]):
-            raise ConfigError(f"{path}, line {number}: there are more cells than column names")
-        yield number, [*cells[:width], *[""] * (width - len(cells))]
-
-
-def _cells(path: Path, sheet: str | None) -> Iterator[tuple[int, Sequence[str]]]:
-    if path.suffix.lower() == ".xlsx":
-        opened = Sheet(path, sheet, "casting file")
-        for number, values in opened.rows():
-            yield number, ["" if value is None else str(value) for value in values]
-        return
-    with open_text(path, "", "casting file") as file:
-        is_tabbed = path.suffix.lower() == ".tsv"
-        first = file.readline()
-        file.seek(0)
-        delimiter = "\t" if is_tabbed else max(",;", key=first.count)
-        for record in delimited_records(file, delimiter):
-            if record.fault:
-                raise ConfigError(f"{path}, line {record.row}: {record.fault}")
-            yield record.row, record.fields
 
 
 def _speaker(written: str) -> str:

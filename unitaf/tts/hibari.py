@@ -109,6 +109,11 @@ class Hibari:
         return 1
 
     @property
+    def reads_ipa(self) -> bool:
+        """Whether it obeys marks with sounds."""
+        return True
+
+    @property
     def speeds(self) -> tuple[float, float]:
         """What brings the speaking rate to half or twice the voice's own."""
         return (0.5 / self._speed, 2.0 / self._speed)

@@ -97,6 +97,11 @@ class IndexTts2Server:
         return self._client.limits.max_in_flight
 
     @property
+    def reads_ipa(self) -> bool:
+        """Whether it obeys marks with sounds."""
+        return False
+
+    @property
     def speeds(self) -> tuple[float, float]:
         """One: it decides the rate itself."""
         return (1.0, 1.0)

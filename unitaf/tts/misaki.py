@@ -7,6 +7,8 @@ in unitaf reads plain labels, one string a phone, so that a face never learns an
 Length marks only say what the times of a phone say better, and are dropped.
 """
 
+import unicodedata
+
 STRESS_MARKS = {"ˈ": 1, "ˌ": 2}
 """The stress that a mark puts on the next vowel: 1 primary, 2 secondary."""
 
@@ -92,6 +94,61 @@ MODIFIERS = frozenset("\u0303ʰʲᵝ")
 
 TONE_MARKS = frozenset("→↗↓↘")
 """The tones of Chinese, first to fourth, after the syllable's vowel."""
+
+_ALL_LABELS = VOWEL_LABELS | CONSONANT_LABELS | OTHER_VOWEL_LABELS | OTHER_CONSONANT_LABELS
+_VOWELS = {*VOWEL_LABELS, *OTHER_VOWEL_LABELS}
+_SYMBOLS = (
+    {label: symbol for symbol, label in _ALL_LABELS.items()}
+    | {symbol: symbol for symbol in _ALL_LABELS}
+    | {mark: mark for mark in (*MODIFIERS, *TONE_MARKS, LENGTH_MARK, " ")}
+    | {"g": "ɡ", "ɝ": "ɜɹ", "ɫ": "l", ":": LENGTH_MARK, ".": "", "‿": "", "-": ""}
+)
+"""What is written in IPA, to the symbols that a voice reads."""
+_SPELLINGS = str.maketrans({"'": "ˈ", "\u0361": "", "\u035c": ""})
+"""A stress mark as it is typed, and ties, which only say that letters are one sound."""
+_LONGEST = max(map(len, _SYMBOLS))
+_ENGLISH = str.maketrans({"r": "ɹ", "e": "ɛ", "o": "ɔ", "ɚ": "əɹ", "ɾ": "T", "x": "k"})
+"""What English voices have in the place of sounds that they lack."""
+
+
+def symbols_of_ipa(ipa: str) -> str:
+    """Return the misaki symbols of sounds written in the International Phonetic Alphabet.
+
+    Stress marks, which stand before the syllable in IPA, go before its vowel. Misaki symbols that
+    are no IPA, such as ``A``, stay as they are.
+
+    Raises:
+        ValueError: If something in it is no sound that a voice knows.
+    """
+    text = unicodedata.normalize("NFD", ipa).translate(_SPELLINGS).replace("c\u0327", "ç")
+    symbols = stress = ""
+    place = 0
+    while place < len(text):
+        if text[place] in STRESS_MARKS:
+            stress = text[place]
+            place += 1
+            continue
+        size = next((n for n in range(_LONGEST, 0, -1) if text[place : place + n] in _SYMBOLS), 0)
+        if size == 0:
+            raise ValueError(f"{text[place]!r} in /{ipa}/ is no sound that a voice knows")
+        found = _SYMBOLS[text[place : place + size]]
+        if found[:1] in _VOWELS:
+            found, stress = stress + found, ""
+        symbols += found
+        place += size
+    if not symbols.strip():
+        raise ValueError(f"there is no sound in /{ipa}/")
+    return symbols
+
+
+def english_symbols(ipa: str) -> str:
+    """Return the misaki symbols of IPA as English voices know them.
+
+    Raises:
+        ValueError: As `symbols_of_ipa`.
+    """
+    return symbols_of_ipa(ipa).translate(_ENGLISH)
+
 
 PHONES = tuple(sorted({*VOWEL_LABELS.values(), *CONSONANT_LABELS.values()}))
 """Every label that an English phone can have; a pause has the empty label."""

@@ -5,6 +5,7 @@ words) is that of the hibari package, a port of misaki. Here it is fed sentences
 what it says is tied to the words as they are written. The symbols are those of `unitaf.tts.misaki`.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from unitaf.tts.misaki import (
     SOFT_MARKS,
     STRESS_MARKS,
     VOWEL_LABELS,
+    english_symbols,
 )
 from unitaf.tts.respelling import PRONUNCIATION, clean, respell, split_before_names
 from unitaf.tts.sentences import split_sentences
@@ -62,7 +64,7 @@ class EnglishReader:
         Raises:
             ValueError: If the text cannot be said, with the reason.
         """
-        text = clean(text)
+        text = PRONUNCIATION.sub(_as_symbols, clean(text))
         _check_readable(text)
         sentences = [self._read_sentence(part) for part in split_sentences(text)]
         spoken = [words for words in sentences if any(_is_sounded(word.symbols) for word in words)]
@@ -119,6 +121,12 @@ def split_reading(words: Sequence[SpokenWord], max_symbols: int) -> Iterator[lis
             end = clause_end
         yield list(words[start:end])
         start = end
+
+
+def _as_symbols(mark: re.Match[str]) -> str:
+    """Give the sounds of a mark, written in IPA, as the reader wants them."""
+    sounds = mark[2].strip("/")
+    return f"[{mark[1]}](/{english_symbols(sounds)}/)" if sounds else mark[1]
 
 
 def _check_readable(text: str) -> None:

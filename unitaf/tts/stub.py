@@ -57,6 +57,11 @@ class StubSpeech:
         return 256
 
     @property
+    def reads_ipa(self) -> bool:
+        """Whether it obeys marks with sounds."""
+        return False
+
+    @property
     def speeds(self) -> tuple[float, float]:
         """Half to twice the usual rate."""
         return (0.5, 2.0)

@@ -66,6 +66,11 @@ class TritonSpeech:
         return self._client.limits.max_in_flight
 
     @property
+    def reads_ipa(self) -> bool:
+        """Whether it obeys marks with sounds."""
+        return False
+
+    @property
     def speeds(self) -> tuple[float, float]:
         """One: a request names no speaking rate."""
         return (1.0, 1.0)

@@ -134,6 +134,11 @@ class IndexTts2:
         return self._hardware.batch_size
 
     @property
+    def reads_ipa(self) -> bool:
+        """Whether it obeys marks with sounds."""
+        return False
+
+    @property
     def speeds(self) -> tuple[float, float]:
         """One: it decides the rate itself."""
         return (1.0, 1.0)

@@ -23,10 +23,14 @@ from unitaf.tts.misaki import (
     CONSONANT_LABELS,
     OTHER_CONSONANT_LABELS,
     OTHER_VOWEL_LABELS,
+    PAUSE_MARKS,
+    SOFT_MARKS,
     VOWEL_LABELS,
+    english_symbols,
+    symbols_of_ipa,
 )
 from unitaf.tts.reading import EnglishReader, SpokenWord
-from unitaf.tts.respelling import clean
+from unitaf.tts.respelling import PRONUNCIATION, clean
 from unitaf.tts.sentences import split_sentences
 
 LANGUAGES = ("en", "es", "fr", "it", "ja", "pt", "zh")
@@ -37,6 +41,8 @@ Read = Callable[[str], list[SpokenWord]]
 _KANA = re.compile("[\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9f]")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々〇]")
 _ASIAN_END = re.compile("(?<=[。！？!?…])(?![。！？!?…」』”’）)])|(?<=[。！？!?…][」』”’）)])")
+_MARK = re.compile(rf"{PRONUNCIATION.pattern}(?P<ends>[^\w\s\[]*)")
+"""A word whose sounds are given in IPA, with the marks after it."""
 _LETTERS = {*VOWEL_LABELS, *CONSONANT_LABELS, *OTHER_VOWEL_LABELS, *OTHER_CONSONANT_LABELS}
 _NEUTRAL = ""
 
@@ -61,16 +67,26 @@ class LineReader:
         text = clean(text)
         sentences = []
         for sentence in self._split(text, language):
-            words = [
-                word
-                for reader, run in _runs(sentence, language, bool(_KANA.search(text)))
-                for word in self._reader(reader)(run)
-            ]
+            words = list(self._words(sentence, language, has_kana=bool(_KANA.search(text))))
             if any(_is_sounded(word) for word in words):
                 sentences.append([_checked(word) for word in words if word.symbols])
         if not sentences:
             raise ValueError("there is nothing to say: no letter and no digit")
         return sentences
+
+    def _words(self, sentence: str, language: str, *, has_kana: bool) -> Iterator[SpokenWord]:
+        symbols_of = english_symbols if _primary(language) == "en" else symbols_of_ipa
+        start = 0
+        for mark in _MARK.finditer(sentence):
+            yield from self._read_runs(sentence[start : mark.start()], language, has_kana)
+            ends = "".join(c for c in mark["ends"] if c in PAUSE_MARKS | SOFT_MARKS)
+            yield SpokenWord(mark[1] + mark["ends"], symbols_of(mark[2].strip("/")) + ends)
+            start = mark.end()
+        yield from self._read_runs(sentence[start:], language, has_kana)
+
+    def _read_runs(self, text: str, language: str, has_kana: bool) -> Iterator[SpokenWord]:
+        for reader, run in _runs(text, language, has_kana):
+            yield from self._reader(reader)(run)
 
     def _split(self, text: str, language: str) -> Iterator[str]:
         if _primary(language) in ("ja", "zh"):
