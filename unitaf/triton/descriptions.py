@@ -38,6 +38,8 @@ class ServedSpeech:
     feature_dim: int
     languages: tuple[str, ...]
     has_phones: bool
+    reads_ipa: bool
+    speeds: tuple[float, float]
     batch_size: int
     licence: str
     voices: dict[str, ServedVoice]
@@ -67,6 +69,8 @@ def describe_speech(tts: TextToSpeech, speakers: Sequence[str]) -> ServedSpeech:
         tts.feature_dim,
         tuple(sorted(tts.languages)),
         tts.has_phones,
+        tts.reads_ipa,
+        tts.speeds,
         tts.batch_size,
         tts.licence,
         {
@@ -100,7 +104,8 @@ def read_speech(config: Mapping[str, Any], name: str) -> ServedSpeech:
     values = _values(config, name)
     try:
         voices = {speaker: ServedVoice(**each) for speaker, each in values.pop("voices").items()}
-        return ServedSpeech(**{**values, "languages": tuple(values["languages"])}, voices=voices)
+        tuples = {field: tuple(values[field]) for field in ("languages", "speeds")}
+        return ServedSpeech(**{**values, **tuples}, voices=voices)
     except (KeyError, TypeError) as error:
         raise ConfigError(f"{name} makes no speech") from error
 

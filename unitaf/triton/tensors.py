@@ -43,6 +43,7 @@ UTTERANCE = (
     TensorSpec("speaker", "STRING", (1,), is_optional=True),
     TensorSpec("emotion", "FP64", (len(EMOTIONS),), is_optional=True),
     TensorSpec("seed", "INT64", (1,), is_optional=True),
+    TensorSpec("speed", "FP64", (1,), is_optional=True),
 )
 RECORDING = TensorSpec("recording", "FP32", (-1,), is_optional=True)
 FPS = TensorSpec("fps", "FP64", (1,), is_optional=True)
@@ -82,6 +83,7 @@ def encode_utterance(utterance: Utterance) -> Tensors:
         "speaker": _strings([utterance.speaker]),
         "emotion": np.array([utterance.emotion], np.float64),
         "seed": np.array([[utterance.seed]], np.int64),
+        "speed": np.array([[utterance.speed]], np.float64),
     }
 
 
@@ -100,6 +102,8 @@ def decode_utterance(tensors: Mapping[str, Any], line_id: str) -> Utterance:
         given["emotion"] = tuple(float(each) for each in tensors["emotion"][0])
     if "seed" in tensors:
         given["seed"] = int(tensors["seed"][0, 0])
+    if "speed" in tensors:
+        given["speed"] = float(tensors["speed"][0, 0])
     return Utterance(line_id, _texts(tensors["text"])[0], **given)
 
 

@@ -68,12 +68,12 @@ class TritonSpeech:
     @property
     def reads_ipa(self) -> bool:
         """Whether it obeys marks with sounds."""
-        return False
+        return self._served.reads_ipa
 
     @property
     def speeds(self) -> tuple[float, float]:
-        """One: a request names no speaking rate."""
-        return (1.0, 1.0)
+        """Those of the engine."""
+        return self._served.speeds
 
     @property
     def licence(self) -> str:
