@@ -122,14 +122,22 @@ class TritonClient:
             BackendUnavailable: If the server stays away, or gives no answer in time.
             BackendError: If the model failed.
         """
+        outcomes: list[Tensors | InputError] = []
+        asyncio.run(self._ask_all(lines, outcomes))
         answers = []
-        for answer in asyncio.run(self._ask_all(lines)):
-            if isinstance(answer, InputError):
-                raise answer
-            answers.append(answer)
+        for outcome in outcomes:
+            if isinstance(outcome, InputError):
+                raise outcome
+            answers.append(outcome)
         return answers
 
-    async def _ask_all(self, lines: Sequence[tuple[str, Tensors]]) -> list[Tensors | InputError]:
+    async def _ask_all(
+        self, lines: Sequence[tuple[str, Tensors]], outcomes: list[Tensors | InputError]
+    ) -> None:
+        """Add the outcome of every line, in order.
+
+        They are not returned: asyncio.run would spell out every number of them, for nobody.
+        """
         room = asyncio.Semaphore(self._limits.max_in_flight)
         async with tritonclient.grpc.aio.InferenceServerClient(
             self._address, ssl=self._is_secure, channel_args=_CHANNEL
@@ -139,7 +147,7 @@ class TritonClient:
                 async with room:
                     return await self._ask(client, line_id, tensors)
 
-            return await asyncio.gather(*(ask(*line) for line in lines))
+            outcomes += await asyncio.gather(*(ask(*line) for line in lines))
 
     async def _ask(
         self, client: tritonclient.grpc.aio.InferenceServerClient, line_id: str, tensors: Tensors
