@@ -233,11 +233,11 @@ def test_batches_are_bounded_by_length_and_reported(tmp_path: Path) -> None:
 
 def test_every_format_holds_the_same_motion(network: RecordingAnimator, tmp_path: Path) -> None:
     path = record(tmp_path / "a.wav")
-    formats = ["livelink", "json", "npz", "glb", "wav"]
+    formats = ["livelink", "json", "npz", "glb", "usd", "wav"]
     report = animate(named(path), tmp_path / "out", network, 30.0, choose(formats))
     names = {file.name for file in (tmp_path / "out").iterdir()}
-    assert names == {"a.csv", "a.json", "a.npz", "a.glb", "a.wav"}
-    assert report.files == 5
+    assert names == {"a.csv", "a.json", "a.npz", "a.glb", "a.usdc", "head.usdc", "a.wav"}
+    assert report.files == 7
     assert report.size_bytes == sum(file.stat().st_size for file in (tmp_path / "out").iterdir())
     jaw = curves_in(tmp_path / "out" / "a.npz")[:, CHANNELS.index("jawOpen")]
     rows = list(csv.DictReader((tmp_path / "out" / "a.csv").read_text().splitlines()))
