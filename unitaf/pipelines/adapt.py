@@ -1,4 +1,9 @@
-"""A corpus teaches IndexTTS2 to sound like it: recordings in, a model to speak with out."""
+"""A corpus teaches IndexTTS2 to sound like it: recordings in, a model to speak with out.
+
+This is no stage of `unitaf train`. The stages there read the features of a frozen engine, which are
+kept with the corpus; a taught engine has others. So an engine is taught first, and the corpus is
+prepared with the result.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

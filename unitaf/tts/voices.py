@@ -22,10 +22,12 @@ INDEXTTS2_LICENCE = (
 )
 INDEXTTS2_TERMS = (
     "IndexTTS2's weights are under the bilibili Model Use License Agreement: its terms go on to"
-    " whoever gets what they make, no voice of a person who did not agree, no improving of other AI"
-    " models that are commercial, and a licence of its own for the largest companies. The semantic"
-    " codec that it cannot run without (amphion/MaskGCT) is under CC BY-NC 4.0, so that what is"
-    " made is for research and non-commercial use."
+    " whoever gets the model, a changed one or work based on what it makes, and rule out high-risk"
+    " uses, voices of public figures and of people who did not agree, and improving other AI models"
+    " unless these are non-commercial; above 100 million users a month or RMB 1 billion of revenue"
+    " a year it takes a licence of its own. The semantic codec that it cannot run without"
+    " (amphion/MaskGCT) is under CC BY-NC 4.0, so that what is made is for research and"
+    " non-commercial use."
 )
 
 

@@ -138,8 +138,25 @@ def test_each_description_is_read_once(model: Path, clip: str) -> None:
     with pytest.raises(InputError, match=r"line '2': the emotion model did not answer 'noise'"):
         engine.synthesize(lines)
     cast.describe([(VoiceSource(clip, description="full of joy"), line) for line in lines])
+    cast.describe([(VoiceSource(clip, description="{text}"), line) for line in lines[:2]])
     assert cast._reader is not None
     assert cast._reader.num_read == 3
+
+
+def test_descriptions_of_long_ago_are_forgotten(
+    model: Path, clip: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unitaf.tts.indextts2.cast._MOST_DESCRIBED", 1)
+    cast = make_engine(model, clip, "{text}").cast
+    line = Utterance("a", "Stop!")
+    for words in ("mad", "full of joy", "full of joy", "mad"):
+        cast.describe([(VoiceSource(clip, description=words), line)])
+    both = [VoiceSource(clip, description=words) for words in ("mad", "full of joy")]
+    cast.describe([(source, line) for source in both])
+    for source in both:
+        assert cast.emotion(source, line).isfinite().all()
+    assert cast._reader is not None
+    assert cast._reader.num_read == 4
 
 
 def test_a_model_without_the_reader_is_refused_before_the_start(

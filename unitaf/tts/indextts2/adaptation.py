@@ -27,6 +27,10 @@ _TEXT_WEIGHT, _CODE_WEIGHT = 0.2, 0.8
 _TARGETS = ("c_attn", "c_proj", "c_fc")
 _GRADIENT_CLIP = 1.0
 _NOTICE = "NOTICE.txt"
+_CHANGED = (
+    "gpt.pth was changed: it was taught by recordings. Whoever passes this model on adds a copy of"
+    " the agreement that came with the published files, and the disclaimer of its section 4.1."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,8 +137,7 @@ def write_adapted(folder: Path, out: Path, gpt: SpeechGpt) -> None:
     for path in folder.iterdir():
         if path.name not in (GPT.name, _NOTICE, KEPT):
             (out / path.name).symlink_to(path.resolve())
-    notice = f"{GPT.name} was changed: it was taught by recordings. {INDEXTTS2_TERMS}\n"
-    (out / _NOTICE).write_text(notice, encoding="utf-8")
+    (out / _NOTICE).write_text(f"{_CHANGED} {INDEXTTS2_TERMS}\n", encoding="utf-8")
 
 
 def _rate(step: int, teaching: Teaching) -> float:

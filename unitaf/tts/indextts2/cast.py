@@ -26,6 +26,8 @@ ANY_SPEAKER = "*"
 """Whose voice speakers have that have none of their own."""
 
 _LINE = "{text}"
+_MOST_DESCRIBED = 10_000
+"""Emotions kept: memory must not grow with the script."""
 
 
 def find_source(voices: Mapping[str, VoiceSource], utterance: Utterance) -> VoiceSource:
@@ -101,8 +103,6 @@ class Cast:
             for source, utterance in lines
             if source.description is not None and not any(utterance.emotion)
         }
-        # What earlier lines needed is forgotten: memory must not grow with the script.
-        self._described = {w: e for w, e in self._described.items() if w in needed}
         words = [each for each in needed if each not in self._described]
         if not words:
             return
@@ -112,6 +112,9 @@ class Cast:
                 reason = f"the emotion model did not answer {each!r} with emotions"
                 raise InputError(needed[each].id, reason, column="emotion")
             self._described[each] = emotion
+        idle = [each for each in self._described if each not in needed]
+        for each in idle[: max(0, len(self._described) - _MOST_DESCRIBED)]:
+            del self._described[each]
 
     def _heard(self, uri: str) -> Float[Tensor, " dim"]:
         digest = self._digests[uri]
