@@ -60,6 +60,7 @@ def test_a_format_named_twice_is_written_once(store: Path, tmp_path: Path):
         "01_a.wav",
         "02_b.npz",
         "02_b.wav",
+        "delivery.json",
     ]
 
 

@@ -10,7 +10,7 @@ interrupted.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -101,7 +101,9 @@ def write_delivery(
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _write_rows(write: Any, rows: Iterable[DeliveredFile | DeliveredLine]) -> None:
+def _write_rows(
+    write: Callable[[str], object], rows: Iterable[DeliveredFile | DeliveredLine]
+) -> None:
     comma = "\n"
     for row in rows:
         write(comma + _dump(asdict(row)))
