@@ -18,7 +18,7 @@ COMMANDS = {
     "status": {"store"},
     "show": {"store", "line_id", "language", "audio", "plot"},
     "export": {"store", "directory", "format_", "name", "rate", "rig", "changed_since", "remove"}
-    | {"object_path", "wwise_root"},
+    | {"object_path", "wwise_root", "loudness", "true_peak"},
     "audit": {"directory", "script", "as_json", "config", "set_"},
     "gc": {"store", "older_than_hours", "dry_run"},
     "voices install": {"engine", "from_"},
@@ -78,6 +78,8 @@ def test_commands_and_their_options_are_these():
         (["gc", "nowhere"], "nowhere is no store"),
         (["show", "nowhere", "a"], "nowhere has no catalog"),
         (["export", "nowhere", "out", "--format", "mp7"], "unknown format mp7"),
+        (["export", "nowhere", "out", "--loudness", "3"], "--loudness must be from -50 to -5"),
+        (["export", "nowhere", "out", "--loudness", "-9", "--true-peak", "1"], "--true-peak must"),
         (["animate", "nowhere.wav", "out"], "there is no recording nowhere.wav"),
         (["animate", "{script}", "out", "--fps", "0"], "fps must be above 0"),
         (["animate", "{script}", "out", "--format", "mp7"], "unknown format mp7"),

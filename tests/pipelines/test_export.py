@@ -18,6 +18,8 @@ import trimesh
 
 from tests.pipelines.delivered import Line, fill_store, tree
 from unitaf.errors import ConfigError, StorageError
+from unitaf.export.loudness import integrated_loudness
+from unitaf.export.sound import Level
 from unitaf.pipelines.export import export
 from unitaf.pipelines.export_plan import ExportOptions
 from unitaf.pipelines.schemas import schema_files
@@ -137,6 +139,20 @@ def test_other_settings_write_all_again(tmp_path: Path):
         samples, rate = soundfile.read(out / row["files"][0]["path"])
         assert (len(samples), rate) == (row["num_samples"], row["sample_rate"])
         assert rate == 16000
+
+
+def test_another_loudness_is_another_delivery_of_the_same_takes(tmp_path: Path):
+    store = fill_store(tmp_path / "store", LINES)
+    out = tmp_path / "out"
+    for lufs in (-23.0, -30.0):
+        options = ExportOptions(level=Level(lufs, -3.0))
+        assert export(store, out, ["wav", "npz"], options=options).written == 4
+        assert export(store, out, ["wav", "npz"], options=options).written == 0
+        assert delivery(out)["settings"]["loudness_lufs"] == lufs
+        for row in delivery(out)["lines"]:
+            samples, rate = soundfile.read(out / row["files"][0]["path"])
+            assert len(samples) == row["num_samples"]
+            assert integrated_loudness(samples, rate) == pytest.approx(lufs, abs=0.2)
 
 
 def test_files_of_lines_that_are_gone_are_told_and_removed_only_when_asked(tmp_path: Path):

@@ -36,6 +36,12 @@ def export(  # noqa: PLR0913 - each is a word that the user may type
     rate: Annotated[
         int | None, typer.Option(help="Sample rate of audio files in Hz; else the takes' own.")
     ] = None,
+    loudness: Annotated[
+        float | None, typer.Option(help="Of every audio file, in LUFS; else the takes' own.")
+    ] = None,
+    true_peak: Annotated[
+        float, typer.Option(help="With --loudness: what no peak exceeds, in dBTP.")
+    ] = -1.0,
     rig: Annotated[
         Path | None,
         typer.Option(help="Another face for glb and usd: a GLB, an npz or a folder of OBJ files."),
@@ -54,12 +60,14 @@ def export(  # noqa: PLR0913 - each is a word that the user may type
     ] = None,
 ) -> None:
     """Write the takes of STORE as files for other tools; again, only what has changed."""
+    from unitaf.export.sound import Level
     from unitaf.pipelines.export import export as run
     from unitaf.pipelines.export_plan import ExportOptions
     from unitaf.pipelines.store import open_store
 
     formats = [part.strip() for part in format_.split(",") if part.strip()]
-    options = ExportOptions(rate, rig, object_path, wwise_root, changed_since, remove)
+    level = None if loudness is None else Level(loudness, true_peak)
+    options = ExportOptions(rate, rig, level, object_path, wwise_root, changed_since, remove)
     with _progress_shown() as on_report:
         report = run(open_store(store), directory, formats, name, options, on_report)
     _print_export(report, directory)

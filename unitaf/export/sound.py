@@ -4,12 +4,24 @@ Conventions: mono; sample 0 is at time 0 and the length is the take's, to the sa
 format. `at_rate` gives another sample rate on the same clock.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from unitaf.audio import OPUS_RATES, encode_audio, encode_lossy, resample
 from unitaf.errors import InputError
 from unitaf.export.encoder import Encoder
+from unitaf.export.loudness import at_loudness
 from unitaf.types import Take
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How loud lines are delivered."""
+
+    lufs: float
+    """Integrated loudness of every line (ITU-R BS.1770-4)."""
+    peak_dbtp: float = -1.0
+    """The highest true peak."""
+
 
 AUDIO_SUFFIXES = {"wav": ".wav", "flac": ".flac", "ogg": ".ogg", "opus": ".opus"}
 """The formats that hold a take's audio, and how their files end."""
@@ -54,3 +66,14 @@ def at_rate(encode: Encoder, sample_rate: int) -> Encoder:
         )
 
     return encode_resampled
+
+
+def at_level(encode: Encoder, level: Level) -> Encoder:
+    """Return an encoder that brings takes to a loudness first."""
+
+    def encode_levelled(take: Take, name: str) -> dict[str, bytes]:
+        speech = take.speech
+        waveform = at_loudness(speech.waveform, speech.sample_rate, level.lufs, level.peak_dbtp)
+        return encode(replace(take, speech=replace(speech, waveform=waveform)), name)
+
+    return encode_levelled

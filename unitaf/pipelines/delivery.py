@@ -38,6 +38,10 @@ class Settings:
     """Of audio files, in Hz; None: the takes' own."""
     rig: str | None = None
     """The SHA-256 of another face than ours."""
+    loudness_lufs: float | None = None
+    """Of audio files; None: the takes' own."""
+    peak_dbtp: float | None = None
+    """The highest true peak of audio files; None: no other than the takes'."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from unitaf.errors import ConfigError
 from unitaf.export import FORMATS, Encoder, check_installed
 from unitaf.export.glb import glb_bytes
-from unitaf.export.sound import AUDIO_SUFFIXES, at_rate
+from unitaf.export.sound import AUDIO_SUFFIXES, Level, at_level, at_rate
 from unitaf.rigs.arkit import BLENDSHAPES
 from unitaf.rigs.blendshape import BlendshapeRig
 from unitaf.rigs.gltf_rig import read_glb
@@ -21,7 +21,10 @@ _FACES = ("glb", "usd")
 
 
 def choose_encoders(
-    formats: Sequence[str], rig: Path | None = None, sample_rate: int | None = None
+    formats: Sequence[str],
+    rig: Path | None = None,
+    sample_rate: int | None = None,
+    level: Level | None = None,
 ) -> dict[str, Encoder]:
     """Return what writes some formats, each once, by name.
 
@@ -30,6 +33,7 @@ def choose_encoders(
         rig: The face of GLB and USD files instead of our own head: a GLB, an npz, or a folder of
             OBJ files.
         sample_rate: The rate of audio files in Hz; None: the takes' own.
+        level: The loudness of audio files; None: the takes' own.
 
     Raises:
         ConfigError: If a format is unknown or not installed, there is none, or the rig is not
@@ -49,12 +53,11 @@ def choose_encoders(
         read = _read_rig(rig)
         for name in faces:
             chosen[name] = _rig_encoder(read, name)
-    if sample_rate is not None:
-        chosen |= {
-            name: at_rate(encode, sample_rate)
-            for name, encode in chosen.items()
-            if name in AUDIO_SUFFIXES
-        }
+    for name in AUDIO_SUFFIXES:
+        if name in chosen:
+            # Peaks are bounded last: another rate has other peaks.
+            levelled = chosen[name] if level is None else at_level(chosen[name], level)
+            chosen[name] = levelled if sample_rate is None else at_rate(levelled, sample_rate)
     return chosen
 
 

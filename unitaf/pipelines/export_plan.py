@@ -1,7 +1,7 @@
 """What an export is asked for, checked before anything is written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 from unitaf.audio import OPUS_RATES
 from unitaf.errors import ConfigError
 from unitaf.export import FORMATS, Encoder
-from unitaf.export.sound import AUDIO_SUFFIXES
+from unitaf.export.sound import AUDIO_SUFFIXES, Level
 from unitaf.export.tables import TABLES
 from unitaf.pipelines.delivery import Settings
 from unitaf.pipelines.encoders import choose_encoders, rig_digest
 from unitaf.pipelines.templates import DEFAULT_OBJECT_PATH, file_names, object_paths
 
 _LOWEST_RATE, _HIGHEST_RATE = 8000, 192_000
+_LOUDNESS = (-50.0, -5.0)
 _COLUMNS = (
     "line_id", "language", "speaker", "text", "take_key", "file", "row_group", "file_row",
     "sample_rate", "num_samples", "fps", "num_frames",
@@ -34,6 +35,8 @@ class ExportOptions:
     """Of audio files, in Hz; None: the takes' own."""
     rig: Path | None = None
     """Another face for GLB and USD than ours."""
+    level: Level | None = None
+    """Of audio files; None: the takes' own."""
     object_path: str = DEFAULT_OBJECT_PATH
     """The template of the lines' objects in Wwise."""
     wwise_root: str | None = None
@@ -67,7 +70,8 @@ def plan_export(formats: Sequence[str], template: str, options: ExportOptions) -
     rate = options.sample_rate
     if rate is not None and not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
         raise ConfigError(f"--rate must be from {_LOWEST_RATE} to {_HIGHEST_RATE} Hz, not {rate}")
-    encoders = choose_encoders(named, options.rig, rate) if named or not tables else {}
+    level = _checked(options.level)
+    encoders = choose_encoders(named, options.rig, rate, level) if named or not tables else {}
     audio = [name for name in encoders if name in AUDIO_SUFFIXES]
     for table in tables:
         wanted = ["wav"] if table != "fmod" else list(AUDIO_SUFFIXES)
@@ -82,7 +86,18 @@ def plan_export(formats: Sequence[str], template: str, options: ExportOptions) -
         )
     digest = None if options.rig is None else rig_digest(options.rig)
     settings = Settings(version("unitaf"), tuple(encoders), template, rate, digest)
+    if level is not None:
+        settings = replace(settings, loudness_lufs=level.lufs, peak_dbtp=level.peak_dbtp)
     return ExportPlan(encoders, tables, settings)
+
+
+def _checked(level: Level | None) -> Level | None:
+    low, high = _LOUDNESS
+    if level is not None and not low <= level.lufs <= high:
+        raise ConfigError(f"--loudness must be from {low:g} to {high:g} LUFS, not {level.lufs:g}")
+    if level is not None and not low <= level.peak_dbtp <= 0.0:
+        raise ConfigError(f"--true-peak must be from {low:g} to 0 dBTP, not {level.peak_dbtp:g}")
+    return level
 
 
 def named_lines(
