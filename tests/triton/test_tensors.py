@@ -33,6 +33,7 @@ UTTERANCES = st.builds(
     speaker=TEXTS,
     emotion=st.tuples(*[FLOATS] * 8),
     seed=st.integers(0, 2**63 - 1),
+    speed=st.floats(0.1, 10),
 )
 NUMPY_TYPES = {
     "STRING": np.object_,

@@ -49,7 +49,7 @@ class Limits:
     timeout_s: float = 120.0
     """For one answer, with the time that the request stands in a queue."""
     retry_budget_s: float = 120.0
-    """How long one request is tried again."""
+    """How long one request is tried again after it first failed."""
     max_in_flight: int = 8
     """How many requests are on their way at once."""
 
@@ -184,7 +184,7 @@ class _Pauses:
 
     def __init__(self, client: TritonClient) -> None:
         self._client = client
-        self._deadline = time.monotonic() + client.limits.retry_budget_s
+        self._deadline = float("inf")
         self._longest_s = _FIRST_PAUSE_S
 
     def after(self, error: InferenceServerException) -> float:
@@ -199,8 +199,10 @@ class _Pauses:
             raise self._final(reason) from error
         if status == "DEADLINE_EXCEEDED":
             reason = f"no answer in {self._client.limits.timeout_s:g} s"
+        now = time.monotonic()
+        self._deadline = min(self._deadline, now + self._client.limits.retry_budget_s)
         pause_s = self._longest_s * random.uniform(0.5, 1.0)
-        if time.monotonic() + pause_s > self._deadline:
+        if now + pause_s > self._deadline:
             waited = f"gave up after {self._client.limits.retry_budget_s:g} s"
             raise BackendUnavailable(f"{self._client.name}: {waited}: {reason}") from error
         _logger.warning("%s: %s; trying again in %.1f s", self._client.name, reason, pause_s)
