@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 from itertools import product
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import torch
 import yaml
 
 from tests.data.captures import babble, moving, write_csv, write_wav
+from tests.pipelines.test_making import manifest, plan
 from tests.pipelines.tiny_training import DESCRIBED, SMALL
+from tests.tts.indextts2 import tiny
 from tests.tts.indextts2.published import write_model
 from unitaf import generate, open_store
 from unitaf.audio import encode_audio
@@ -29,6 +32,8 @@ from unitaf.config import (
 )
 from unitaf.data.recordings import open_source
 from unitaf.errors import ConfigError
+from unitaf.face.visemes import VisemeAnimator
+from unitaf.pipelines.making import ShardMaker
 from unitaf.pipelines.prepare import make_plan, pending_shards, prepare
 from unitaf.pipelines.preparing import RecordingShard
 from unitaf.pipelines.train import train
@@ -121,6 +126,27 @@ def test_two_speakers_say_a_script(model: Path, face: str, tmp_path: Path, ray_c
     changed = job(model, clips | {"c": clips["b"]}, kind="model", checkpoint=face)
     again = generate(script, store, changed)
     assert (again.made, again.takes, again.rejects) == (3, 4, 1)
+
+
+def test_lines_that_never_stop_are_rejects_with_the_reason(model: Path, tmp_path: Path):
+    endless = tmp_path / "endless"
+    shutil.copytree(model, endless, copy_function=lambda a, b: Path(b).symlink_to(a))
+    weights = torch.load(model / "gpt.pth", weights_only=True)
+    weights["model"]["mel_head.bias"][tiny.GPT.stop_code] = -99.0
+    (endless / "gpt.pth").unlink()
+    torch.save(weights, endless / "gpt.pth")
+    config = job(endless, {"*": write_clip(tmp_path / "a.wav", 0)})
+    storage = open_storage(str(tmp_path / "store"))
+    planned = plan(storage, [Utterance("a", "Stop!"), Utterance("b", "Who goes there?")])
+    tts = build_tts(config.tts.model_copy(update={"num_beams": 1}))
+    record = ShardMaker(storage, tts, VisemeAnimator(), config.output).make(planned)
+    assert (record.num_takes, record.num_rejects) == (0, 2)
+    for reject in manifest(storage, planned).rejects:
+        assert re.fullmatch(
+            r"the model did not come to an end of the line in \d s of speech; write it otherwise,"
+            r" or change its seed",
+            reject.reason,
+        )
 
 
 def test_terms_come_before_anything_else(model: Path, tmp_path: Path):
