@@ -10,7 +10,7 @@ import pytest
 import tritonclient.grpc
 import tritonclient.grpc.aio
 from tritonclient.grpc.service_pb2 import ModelStatistics
-from tritonclient.utils import np_to_triton_dtype
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from tests.serving import faulty_model
 from tests.serving.triton_server import TritonServer
@@ -119,6 +119,11 @@ def test_a_take_is_streamed_piece_by_piece(stub_server: TritonServer):
     assert len(curves) == timing.num_frames(samples, StubSpeech().sample_rate, 30.0)
 
 
+def test_a_line_that_cannot_be_said_ends_its_stream_with_the_reason(stub_server: TritonServer):
+    with pytest.raises(InferenceServerException, match=r"line refused, column text: .*nothing to"):
+        asyncio.run(stream(stub_server, Utterance("a", "...")))
+
+
 async def stream(server: TritonServer, line: Utterance) -> tuple[list[Tensors], list[int]]:
     """Return the pieces of a line, and how many sentences the server had made as each came."""
     inputs = []
@@ -134,7 +139,8 @@ async def stream(server: TritonServer, line: Utterance) -> tuple[list[Tensors], 
     address = server.url.removeprefix("grpc://")
     async with tritonclient.grpc.aio.InferenceServerClient(address) as client:
         async for answer, error in client.stream_infer(requests()):
-            assert error is None
+            if error is not None:
+                raise error
             response = answer.get_response()
             if response.outputs:
                 made.append(statistics(server, FACE_MODEL).inference_count - before)

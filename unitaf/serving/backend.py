@@ -78,7 +78,7 @@ class TakeBackend:
                     if sender.is_cancelled():
                         break
                     sender.send(_response(answer))
-            except BackendError as error:
+            except (BackendError, pb.TritonModelException) as error:
                 sender.send(pb.InferenceResponse(error=pb.TritonError(str(error))))
             sender.send(flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
