@@ -1,5 +1,6 @@
 """Every kind of source, made small by its own documentation, is listed whole."""
 
+import io
 import json
 from pathlib import Path
 
@@ -117,9 +118,11 @@ def test_a_list_of_json_lines(tmp_path: Path) -> None:
         {**row, "emotion": "hangry"},
         {"audio": "sound/a.wav"},
         [1, 2],
+        {**row, "audio": 7},
+        {**row, "id": "separated", "text": "One.\u2028Two."},
     ]
-    text = "\n".join(json.dumps(row) for row in rows) + "\n{broken\n"
-    (tmp_path / "list.jsonl").write_text(text)
+    text = "\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n{broken\n"
+    (tmp_path / "list.jsonl").write_text(text, encoding="utf-8")
     recordings, refusals = split(open_source(str(tmp_path / "list.jsonl"), speaker="somebody"))
     first = recordings["list.jsonl#1"]
     assert (first.text, first.speaker, first.split) == ("Hello there.", "ann", "val")
@@ -133,7 +136,10 @@ def test_a_list_of_json_lines(tmp_path: Path) -> None:
         "list.jsonl#7": "record",
         "list.jsonl#8": "record",
         "list.jsonl#9": "record",
+        "list.jsonl#11": "record",
     }
+    assert refusals["list.jsonl#9"].reason == "7 is not the name of a file"
+    assert recordings["separated"].text == "One. Two."
 
 
 @pytest.mark.parametrize("as_folder", [False, True])
@@ -166,6 +172,12 @@ def test_a_parquet_list_that_holds_sound_and_curves(tmp_path: Path, as_folder: b
         assert len(capture.waveform) == 16000
 
 
+def archive() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, curves=moving(30, 1))
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("curves", "channels", "fps", "cause"),
     [
@@ -174,15 +186,18 @@ def test_a_parquet_list_that_holds_sound_and_curves(tmp_path: Path, as_folder: b
         (np.array([["a"]]), ("jawOpen",), 30.0, "curves file"),
         (moving(30, 1), ("jawOpen",), 0.0, "fps"),
         (moving(30, 1), ("jawOpen",), float("nan"), "fps"),
-        (None, ("jawOpen",), 30.0, "curves file"),
+        (b"no array", ("jawOpen",), 30.0, "curves file"),
+        (b"", ("jawOpen",), 30.0, "curves file"),
+        (b"\x93NUMPY\x01\x00\x08\x00{'descr'", ("jawOpen",), 30.0, "curves file"),
+        (archive(), ("jawOpen",), 30.0, "curves file"),
     ],
 )
 def test_curves_that_cannot_be_read(
-    tmp_path: Path, curves: np.ndarray | None, channels: tuple[str, ...], fps: float, cause: str
+    tmp_path: Path, curves: np.ndarray | bytes, channels: tuple[str, ...], fps: float, cause: str
 ) -> None:
     write_wav(tmp_path / "a.wav", babble(1))
-    if curves is None:
-        (tmp_path / "a.npy").write_bytes(b"no array")
+    if isinstance(curves, bytes):
+        (tmp_path / "a.npy").write_bytes(curves)
     else:
         write_npy(tmp_path / "a.npy", curves)
     recording = Recording("a", "a.wav", "a.npy", channels=channels, fps=fps)
@@ -215,6 +230,9 @@ def test_what_is_no_source(tmp_path: Path) -> None:
         open_source(str(tmp_path))
     with pytest.raises(ConfigError, match="there is no source"):
         open_source(str(tmp_path / "list.jsonl"))
+    (tmp_path / "utf16.jsonl").write_text("{}", encoding="utf-16")
+    with pytest.raises(ConfigError, match=r"/utf16\.jsonl is not UTF-8 text"):
+        list(list_recordings(open_source(str(tmp_path / "utf16.jsonl"))))
     (tmp_path / "notes.md").write_text("hello")
     with pytest.raises(ConfigError, match="is none of livelink, unitalker, unitaf, list"):
         find_kind(open_source(str(tmp_path)))

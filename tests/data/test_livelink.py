@@ -64,6 +64,15 @@ def test_dropped_frames_are_filled_in_by_their_time(tmp_path: Path) -> None:
     np.testing.assert_allclose(motion.curves, curves, atol=1e-6)
 
 
+def test_any_end_of_line_will_do(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", moving(30, 61))
+    data = (tmp_path / "a.csv").read_bytes()
+    expected = read_livelink(data).curves
+    for end in (b"\n", b"\r"):
+        found = read_livelink(data.replace(b"\r\n", end)).curves
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_a_take_that_runs_through_midnight(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", moving(90, 61))
     lines = (tmp_path / "a.csv").read_text().splitlines()
@@ -85,6 +94,7 @@ def test_a_take_that_runs_through_midnight(tmp_path: Path) -> None:
         (["T", "00:00:00:05.0,1,0.5"], "timecodes do not rise at 00:00:00:05.0"),
         (["T", "00:00:00:50.0,1,0.5"], r"0\.72 s of frames are missing"),
         (["T", "00:00:01:75.0,1,0.5"], "frame 75 of a second lies beyond 60"),
+        (["T", '"' + 150_000 * "0"], "cannot be read as CSV: field larger"),
     ],
 )
 def test_broken_files_are_told(lines: list[str], message: str) -> None:

@@ -67,7 +67,11 @@ def read_livelink(data: bytes) -> FaceMotion:
     Raises:
         ValueError: If it is none, or frames are missing for too long to fill in.
     """
-    rows = [row for row in csv.reader(io.StringIO(data.decode("utf-8-sig"))) if row]
+    try:
+        text = io.StringIO(data.decode("utf-8-sig"), newline=None)
+        rows = [row for row in csv.reader(text) if row]
+    except csv.Error as error:
+        raise ValueError(f"the file cannot be read as CSV: {error}") from error
     header = [name.strip() for name in rows[0]] if rows else []
     if tuple(name.lower() for name in header[:2]) != _HEADER or len(header) < 3:
         raise ValueError("the file does not begin with Timecode,BlendshapeCount and channel names")

@@ -5,13 +5,14 @@ others; a storage that fails is a `StorageError` and does.
 """
 
 import io
+import tokenize
 from dataclasses import dataclass
 from math import gcd
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float32
+from jaxtyping import Float32, Shaped
 
 from unitaf.audio import decode_audio
 from unitaf.data.livelink import read_livelink
@@ -89,7 +90,7 @@ class RecordingReader:
         if name.endswith(".parquet"):
             values = np.array(self._cell(name, recording.row, "curves"))
         else:
-            values = np.load(io.BytesIO(self._storage.read(name)), allow_pickle=False)
+            values = _array(self._storage.read(name))
         if values.ndim != 2 or not np.issubdtype(values.dtype, np.number) or len(values) == 0:
             raise ValueError(f"the curves must be frames of numbers, not shape {values.shape}")
         if values.shape[1] != len(recording.channels):
@@ -116,3 +117,14 @@ class RecordingReader:
                 return name, first, file.read_row_group(group, columns=["audio", "curves"])
             first += count
         raise ValueError(f"the table has no row {row}")
+
+
+def _array(data: bytes) -> Shaped[np.ndarray, "..."]:
+    """Read a ``.npy`` file; what is wrong with it is a `ValueError`."""
+    try:
+        values = np.load(io.BytesIO(data), allow_pickle=False)
+    except (EOFError, SyntaxError, tokenize.TokenError) as error:
+        raise ValueError(f"not an array that can be read: {error}") from error
+    if not isinstance(values, np.ndarray):
+        raise ValueError("the file holds several arrays; one .npy array is needed")
+    return values

@@ -141,11 +141,16 @@ def text_of(name: str, data: bytes) -> str:
         raise ValueError(f"{name} is not UTF-8 text") from error
 
 
-def sibling(name: str, other: str) -> str:
+def sibling(name: str, other: object) -> str:
     """Return the name of a file that is given relative to another one's folder.
 
     Backslashes count as slashes, as data sets made on Windows have them.
+
+    Raises:
+        TypeError: If the name that a data set gives is no text.
     """
+    if not isinstance(other, str):
+        raise TypeError(f"{other!r} is not the name of a file")
     return str(PurePosixPath(name).parent / other.replace("\\", "/"))
 
 

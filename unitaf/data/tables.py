@@ -60,8 +60,12 @@ def open_parquet(storage: Storage, name: str) -> pq.ParquetFile:
 
 
 def _json_lines(source: Source, name: str) -> Listing:
-    lines = source.storage.read(name).decode("utf-8-sig").splitlines()
-    for number, line in enumerate(lines, start=1):
+    try:
+        text = source.storage.read(name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{source.storage.uri}/{name} is not UTF-8 text") from error
+    # Not splitlines: what is said may hold other line separators.
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 row = json.loads(line)
