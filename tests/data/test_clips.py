@@ -118,7 +118,7 @@ def renamed(name: str) -> Capture:
         (replace(capture(), waveform=np.sign(capture().waveform)), "clipped audio", "full scale"),
         (with_curves(put(slice(40, 41), 3, np.nan)), "not a number", "eyeSquintRight"),
         (with_curves(put(slice(40, 45), 19, 1.4)), "out of range", "jawOpen reaches 1.4"),
-        (with_curves(put(slice(40, 45), 19, -0.4)), "out of range", "jawOpen reaches"),
+        (with_curves(put(slice(40, 45), 19, -0.4)), "out of range", "jawOpen reaches -0.4"),
         (with_curves(put(slice(None), 52, 12.0)), "out of range", "headYaw reaches 12 radians"),
         (with_curves(put(slice(10, 60), slice(None), 0.2)), "frozen curves", "stands still for 1"),
         (renamed("klingon"), "unknown channels", "there are no channels klingon"),

@@ -83,8 +83,8 @@ def check_curves(
     limits = np.where(np.arange(len(CHANNELS)) < len(BLENDSHAPES), tolerance, 0.0)
     worst = int(np.argmax(beyond - limits))
     if beyond[worst] > limits[worst]:
-        value = curves[int(np.argmax(np.abs(curves[:, worst]))), worst]
-        unit = " radians" if CHANNELS[worst] in ANGLES else ""
+        middle, unit = (0.0, " radians") if CHANNELS[worst] in ANGLES else (0.5, "")
+        value = curves[int(np.argmax(np.abs(curves[:, worst] - middle))), worst]
         reason = f"{CHANNELS[worst]} reaches {value:.3g}{unit}"
         raise InputError(name, reason, column="out of range")
     clipped = curves[:, : len(BLENDSHAPES)].clip(0.0, 1.0)
