@@ -17,7 +17,7 @@ import torch
 from unitaf.build import build_extractors
 from unitaf.config import PrepareConfig
 from unitaf.data.batches import Batch, BatchReader, EpochOrder
-from unitaf.data.corpus import Corpus, open_corpus
+from unitaf.data.corpus import Corpus, open_corpus, speakers_of
 from unitaf.data.features import Extractor
 from unitaf.data.payloads import decode_clips
 from unitaf.face.adapter import FeatureAdapter
@@ -40,7 +40,7 @@ def main() -> None:
     reader = BatchReader(corpus, clips, order, corpus.channels, fps, with_encoder=True)
     model = FaceModel(
         FeatureAdapter(corpus.info.tts.dim, corpus.info.tts.rate, 384, fps),
-        TcnDecoder(384, len(corpus.speakers) + 1),
+        TcnDecoder(384, len(speakers_of(clips)) + 1),
         torch.nn.Linear(256, len(corpus.channels)),
     )
     optimiser = torch.optim.AdamW(model.parameters())

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Float32, Int64
 
 from unitaf import timing
-from unitaf.data.corpus import Corpus
+from unitaf.data.corpus import Corpus, speakers_of
 from unitaf.data.features import FeatureSet
 from unitaf.data.payloads import decode_curves, decode_features
 from unitaf.rigs.arkit import CHANNELS, column_indices
@@ -47,7 +47,7 @@ class Batch:
     curves: Float32[np.ndarray, "batch frames channels"]
     frame_mask: Bool[np.ndarray, "batch frames"]
     style_ids: Int64[np.ndarray, " batch"]
-    """Rows of the corpus's speakers."""
+    """Places among the speakers of the reader's clips; see `corpus.speakers_of`."""
     emotion: Float32[np.ndarray, "batch emotions"]
 
 
@@ -125,7 +125,7 @@ class BatchReader:
         self._tts = corpus.info.tts
         self._encoder = corpus.info.encoder if with_encoder else None
         self._columns = column_indices(CHANNELS, channels)
-        self._style_ids = {speaker: index for index, speaker in enumerate(corpus.speakers)}
+        self._style_ids = {speaker: index for index, speaker in enumerate(speakers_of(clips))}
         self._files = _Files(corpus.storage)
 
     def batches(self, first: int = 0, worker: int = 0) -> Iterator[Batch]:

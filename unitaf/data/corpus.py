@@ -94,11 +94,6 @@ class Corpus:
         return self.storage.uri
 
     @property
-    def speakers(self) -> tuple[str, ...]:
-        """Every speaker, in alphabetical order."""
-        return tuple(sorted(set(self._clips["speaker"].to_pylist())))
-
-    @property
     def channels(self) -> tuple[str, ...]:
         """The canonical channels that every clip has."""
         captured = {tuple(names) for names in self._clips["channels"].to_pylist()}
@@ -118,6 +113,11 @@ class Corpus:
         for name in with_features:
             table = table.filter(pc.is_valid(table[f"{name}_file"]))
         return table
+
+
+def speakers_of(clips: pa.Table) -> tuple[str, ...]:
+    """Return every speaker of a catalog's rows, in alphabetical order."""
+    return tuple(sorted(set(clips["speaker"].to_pylist())))
 
 
 def open_corpus(uri: str) -> Corpus:

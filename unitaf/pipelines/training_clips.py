@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from unitaf.checkpoint.description import FeatureSpace
 from unitaf.config import TrainConfig
 from unitaf.data.batches import Batch, BatchReader, EpochOrder
-from unitaf.data.corpus import Corpus, open_corpus
+from unitaf.data.corpus import Corpus, open_corpus, speakers_of
 from unitaf.data.features import FeatureSet
 from unitaf.data.payloads import decode_curves
 from unitaf.data.tables import open_parquet
@@ -59,7 +59,8 @@ class TrainingClips:
             name=info.tts.fingerprint.split()[0], dim=info.tts.dim, rate=info.tts.rate
         )
         self.encoder = _space(info.encoder)
-        self.styles = corpus.speakers
+        # A speaker who is only held out would have a style that nothing has taught.
+        self.styles = speakers_of(self._rows)
         self.licence = info.licence
 
     @staticmethod
