@@ -101,6 +101,14 @@ def test_the_training_job_in_the_repository_is_the_default():
             "stages=[{name: a, reads: encoder, trains: [head], losses: {features: 1}, steps: 1}]",
             "so it reads the engine",
         ),
+        (
+            "stages=[{name: a, reads: encoder, trains: [adapter], losses: {vertex: 1}, steps: 1}]",
+            "no loss of the stage reaches 'adapter'",
+        ),
+        (
+            "stages=[{name: a, trains: [adapter, head], losses: {features: 1}, steps: 1}]",
+            "no loss of the stage reaches 'head'",
+        ),
     ],
 )
 def test_a_training_that_cannot_be_is_one_sentence(override: str, message: str):

@@ -37,7 +37,21 @@ class StageConfig(Settings):
             raise ValueError("the loss 'features' compares the adapter, so it reads the engine")
         if ("residual" in self.losses) != ("expression" in self.trains):
             raise ValueError("'expression' learns from the loss 'residual', and nothing else does")
+        idle = sorted(set(self.trains) - self._moved())
+        if idle:
+            raise ValueError(f"no loss of the stage reaches {', '.join(map(repr, idle))}")
         return self
+
+    def _moved(self) -> set[Part]:
+        """Return the parts that the losses can teach."""
+        moved: set[Part] = {"expression"} if "residual" in self.losses else set()
+        if "features" in self.losses:
+            moved.add("adapter")
+        if self.losses.keys() - {"features", "residual"}:
+            moved |= {"decoder", "head"}
+            if self.reads == "engine":
+                moved.add("adapter")
+        return moved
 
 
 DEFAULT_STAGES = (
