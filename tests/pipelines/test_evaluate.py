@@ -59,12 +59,13 @@ def test_the_split_and_the_number_of_clips_are_the_users(checkpoint: str, corpus
 
 def test_every_clip_may_be_measured_in_its_speakers_style(checkpoint: str, corpus: str) -> None:
     styles = ("ann", "ben", "own")
-    few = STUB.model_copy(update={"split": "train", "max_clips": 6})
+    few = STUB.model_copy(update={"split": "train", "max_clips": 6, "cascade": checkpoint})
     found = {
-        style: evaluate(checkpoint, corpus, few.model_copy(update={"style": style})).scores["model"]
-        for style in styles
+        style: evaluate(checkpoint, corpus, few.model_copy(update={"style": style})).scores
+        for style in (*styles, "pivot")
     }
-    assert len({found[style].lip_vertex_error_mm2 for style in styles}) == 3
+    for predictor in ("model", "cascade"):
+        assert len({scores[predictor].lip_vertex_error_mm2 for scores in found.values()}) == 4
 
 
 def test_a_model_of_other_features_is_refused(tmp_path: Path, corpus: str) -> None:

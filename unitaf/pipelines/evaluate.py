@@ -19,7 +19,7 @@ from unitaf import timing
 from unitaf.audio import resample
 from unitaf.build import build_tts
 from unitaf.checkpoint.description import PIVOT
-from unitaf.checkpoint.face_model import FaceModelCheckpoint, load_face_model
+from unitaf.checkpoint.face_model import load_face_model
 from unitaf.config import EvaluateConfig
 from unitaf.data.clip_reader import ClipReader
 from unitaf.data.clips import Clip
@@ -154,7 +154,7 @@ def _predictors(checkpoint: str, corpus: Corpus, config: EvaluateConfig) -> dict
     models = {"model": checkpoint, **config.others}
     predictors = {name: _of_model(uri, corpus, config.style) for name, uri in models.items()}
     if config.cascade is not None:
-        predictors["cascade"] = _of_cascade(load_face_model(config.cascade), corpus)
+        predictors["cascade"] = _of_cascade(config.cascade, corpus, config.style)
     predictors["visemes"] = _of_animator(VisemeAnimator())
     predictors["mean"] = _of_mean(corpus)
     return predictors
@@ -193,26 +193,28 @@ def _of_mean(corpus: Corpus) -> Predictor:
     return lambda held: np.repeat(mean[None], len(held.clip.curves), axis=0)
 
 
-def _of_cascade(loaded: FaceModelCheckpoint, corpus: Corpus) -> Predictor:
+def _of_cascade(uri: str, corpus: Corpus, style: str) -> Predictor:
+    loaded = load_face_model(uri)
     described, model = loaded.description, loaded.model
     encoder = corpus.info.encoder
     if encoder is None or encoder.dim != described.encoder.dim:
         raise ConfigError("the cascade's checkpoint was trained on another audio encoder")
     columns = column_indices(CHANNELS, described.channels)
-    style_ids = torch.tensor([len(described.styles)])
 
     @torch.inference_mode()
     def predict(held: HeldOut) -> Curves:
         clip = held.clip
+        own = clip.speaker if clip.speaker in described.styles else PIVOT
+        style_ids = torch.tensor([described.style_id(own if style == OWN_STYLE else style)])
         frames = timing.num_frames(clip.num_samples, clip.sample_rate, described.fps)
         grid = FrameGrid.on_clock([len(held.encoded)], [frames], encoder.rate, described.fps)
         read = grid.read(torch.from_numpy(held.encoded)[None])
-        own = model.head(model.decoder(read, grid.mask, style_ids))
+        moved = model.head(model.decoder(read, grid.mask, style_ids))
         if model.calming is not None:
-            own = model.calming(own, grid.mask)
+            moved = model.calming(moved, grid.mask)
         curves = np.zeros_like(clip.curves)
         times = timing.frame_times(len(curves), clip.fps)
-        curves[:, columns] = timing.resample_linear(own[0].numpy(), described.fps, times)
+        curves[:, columns] = timing.resample_linear(moved[0].numpy(), described.fps, times)
         curves[:, : len(BLENDSHAPES)] = curves[:, : len(BLENDSHAPES)].clip(0.0, 1.0)
         return curves
 
