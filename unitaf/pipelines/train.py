@@ -112,7 +112,7 @@ def train(config: TrainConfig, on_progress: OnTrainProgress | None = None) -> Tr
 def train_alone(config: TrainConfig) -> None:
     """Train in this process, without Ray: the same steps, for short trials.
 
-    Writes the checkpoints of the stages; a stage that was stopped begins anew.
+    Writes the checkpoints of the stages; one that was stopped begins anew from the first stage.
 
     Raises:
         ConfigError: If the corpus or a setting cannot be used.

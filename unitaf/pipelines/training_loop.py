@@ -66,7 +66,7 @@ def lone_worker(device: str = "cpu") -> Worker:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The losses of a stage around a step, averaged since the point before."""
+    """The losses of a stage around a step on a worker's clips, averaged since the point before."""
 
     stage: str
     step: int

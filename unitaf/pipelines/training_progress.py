@@ -42,7 +42,7 @@ class TrainReport:
     """Clips of each split."""
     workers: int
     seconds: dict[str, float]
-    """Wall time of this run by part: prepare, start, train, end."""
+    """Wall time of this run by part: prepare, and train with the start of the workers."""
     clips_per_s: float
     points: list[Point]
     """The curve of the losses."""
