@@ -61,6 +61,14 @@ class Word:
     end_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """An emotion, and when it begins."""
+
+    start_s: float
+    emotion: Emotion
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
     """What a text-to-speech engine gave for one utterance."""
@@ -77,6 +85,8 @@ class Speech:
     """Hz, 0 where unvoiced; may be empty."""
     f0_rate: float = 0.0
     emotion: Emotion = NEUTRAL
+    moods: tuple[Mood, ...] = ()
+    """Where the emotion changes, the first at 0; empty if it does not."""
     alignment_cost: float = 0.0
     """0 if the engine made the waveform; else how badly its own speech fits the recording."""
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from unitaf.config import OutputConfig
 from unitaf.errors import BackendError, InputError, StorageError
+from unitaf.face.moods import animate_moods
 from unitaf.pipelines.shards import (
     Manifest,
     PlannedShard,
@@ -27,6 +28,7 @@ from unitaf.pipelines.shards import (
 )
 from unitaf.pipelines.takes import ROW_GROUP_SIZE, encode_takes
 from unitaf.storage import Creation, Storage
+from unitaf.tts.acting import Actor
 from unitaf.tts.dubbing import Edges, say_in_time
 from unitaf.types import (
     EMOTIONS,
@@ -186,7 +188,7 @@ class ShardMaker:
         """Say lines and move the face to them; add the time of both to the record."""
         started = time.perf_counter()
         try:
-            speeches = say_in_time(self._tts, batch, self._edges)
+            speeches = say_in_time(Actor(self._tts), batch, self._edges)
         finally:
             record.tts_s += time.perf_counter() - started
         if len(speeches) != len(batch):
@@ -196,7 +198,7 @@ class ShardMaker:
             )
         started = time.perf_counter()
         try:
-            motions = self._face.animate(batch, speeches, self._output.fps)
+            motions = animate_moods(self._face, batch, speeches, self._output.fps)
         finally:
             record.face_s += time.perf_counter() - started
         return speeches, motions

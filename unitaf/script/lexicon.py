@@ -26,11 +26,14 @@ from pydantic import Field, ValidationError
 from unitaf.config import first_problem
 from unitaf.config.settings import Settings
 from unitaf.errors import ConfigError
+from unitaf.marks import EMOTION, PAUSE, PRONUNCIATION
 from unitaf.script.language import canonical_language
 from unitaf.script.tables import read_table
 
-PRONUNCIATION = re.compile(r"\[([^\[\]]+)\]\(/([^()/]*)/\)")
-"""A word whose sounds are given: ``[word](/ipa/)``."""
+_MARKS = re.compile(
+    "|".join(mark.pattern for mark in (PRONUNCIATION, PAUSE, EMOTION)), re.IGNORECASE
+)
+"""What is no text."""
 
 _LETTER = r"[^\W_]"
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]")
@@ -90,13 +93,12 @@ class Lexicon:
             reads_ipa: Whether the engine obeys marks with sounds; otherwise there will be none.
         """
         rules = self._rules(language, speaker)
-        kept = PRONUNCIATION if reads_ipa else None
         if not reads_ipa:
             text = PRONUNCIATION.sub(r"\1", text)
         if rules is None:
             return text
         parts, start = [], 0
-        for mark in kept.finditer(text) if kept is not None else ():
+        for mark in _MARKS.finditer(text):
             parts += [rules.rewrite(text[start : mark.start()], reads_ipa=reads_ipa), mark[0]]
             start = mark.end()
         return "".join([*parts, rules.rewrite(text[start:], reads_ipa=reads_ipa)])

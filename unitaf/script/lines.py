@@ -17,9 +17,11 @@ from functools import lru_cache
 
 from unitaf.emotion import parse_emotion
 from unitaf.errors import ConfigError
+from unitaf.marks import stretches, without_marks
 from unitaf.script.language import canonical_language
 from unitaf.script.markup import Markup, MarkupRules, Spoken
-from unitaf.types import Emotion, Utterance
+from unitaf.script.ssml import ssml_as_marks
+from unitaf.types import NEUTRAL, Emotion, Utterance
 
 MAX_NAME_CHARACTERS = 200
 """How long an id or a speaker may be."""
@@ -133,14 +135,17 @@ class LineReader:
     def _spoken(self, value: object) -> Spoken:
         written = _written(value)
         try:
-            spoken = self._markup.read(written)
+            spoken = self._markup.read(ssml_as_marks(written))
+            for _ in stretches(spoken.text, NEUTRAL):
+                pass  # Only to hear of mistakes.
         except ValueError as error:
             raise _FieldError("text", str(error)) from error
-        if spoken.unspoken and _SPOKEN.search(spoken.text) is None:
+        words = without_marks(spoken.text)
+        if spoken.unspoken and _SPOKEN.search(words) is None:
             raise _FieldError(
                 "text", f"nothing is spoken besides the direction {spoken.unspoken[:60]}"
             )
-        _refuse_unspeakable(spoken.text, self._defaults.max_characters)
+        _refuse_unspeakable(words, self._defaults.max_characters)
         return spoken
 
     def _utterance(self, line_id: str, text: str, values: Sequence[object]) -> Utterance:

@@ -16,7 +16,7 @@ The rule, in this order:
    mark or the name in it; with it, any mark in ``[]`` or ``<>`` can be a placeholder. ``%%`` is a
    per cent sign.
 
-``[word](/ipa/)`` is kept: it tells the engine how a word sounds.
+The marks of `unitaf.marks` are kept, and those tags of SSML become such marks that `ssml` names.
 
 A text without such marks stays as it is, to the character.
 """
@@ -36,19 +36,19 @@ _BOLD = re.compile(r"\*\*([^*]+)\*\*")
 _EMPHASIS = re.compile(r"(?<!\w)\*(?=\S)([^*]+)(?<=\S)\*(?!\w)")
 _CODE = r"var=[^\[\]]*\]|lua\([^\[\]]*\)\]|(?=\w*(?:_|[a-z][A-Z]))[A-Za-z_]\w*\]"
 """What after a bracket makes it a placeholder: code, or a name as programmers write it."""
-_SOUNDS = r"[^\[\]]+\]\(/"
-"""What after a bracket makes it a word with its sounds, ``[word](/ipa/)``: see `lexicon`."""
+_KEPT = r"[^\[\]]+\]\(/|(?i:\s*pause(?:\s+[\d.]+\s*(?:ms|s)?)?\s*\]|\s*emotion\s*(?:[:=]|\]))"
+"""What after a bracket makes it one of the marks of `unitaf.marks`."""
 _PLACEHOLDER = re.compile(
     r"(?P<brace>\$?\{(?:[^{}]|\{[^{}]*\})*\})"
     r"|(?P<python>%\([^()]*\)[-+0#]*\d*(?:\.\d+)?[a-z])"
     r"|(?P<printf>%(?:\d+\$)?[-+0#]*\d*(?:\.\d+)?(?:hh|h|ll|l|z)?[sdiufxXceEgG@])(?![^\W\d]|%)"
     r"|(?P<enclosed>(?<!\w)%[A-Za-z_]\w*%)"
-    rf"|(?P<bracket>\[(?!{_SOUNDS})(?:{_CODE}))"
+    rf"|(?P<bracket>\[(?!{_KEPT})(?:{_CODE}))"
     r"|(?P<percent>%%)"
 )
 _DIRECTIONS = {
     "parentheses": r"\((?:[^()]|\([^()]*\))*\)|（[^（）]*）",
-    "brackets": rf"\[(?!{_CODE}|{_SOUNDS})(?:[^\[\]]|\[[^\[\]]*\])*\]|【[^【】]*】|［[^［］]*］",
+    "brackets": rf"\[(?!{_CODE}|{_KEPT})(?:[^\[\]]|\[[^\[\]]*\])*\]|【[^【】]*】|［[^［］]*］",
     "asterisks": r"\*(?=\S)[^*]*?(?<=\S)\*",
 }
 _PAUSES = r""".,;:!?…。，、；：！？–—\-"“”„«»‹›「」『』¿¡"""

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from unitaf import timing
+from unitaf.tts.acting import Sayer
 from unitaf.tts.splicing import edges_s, with_head, with_length, with_tail
-from unitaf.types import Speech, TextToSpeech, Utterance
+from unitaf.types import Speech, Utterance
 
 _SAYINGS = 6
 """At most, the one at the usual rate included."""
@@ -81,7 +82,7 @@ class Edges:
 
 
 def say_in_time(
-    tts: TextToSpeech, utterances: Sequence[Utterance], edges: Edges = Edges()
+    tts: Sayer, utterances: Sequence[Utterance], edges: Edges = Edges()
 ) -> list[Speech]:
     """Say utterances, those that have a window in it if the engine can.
 

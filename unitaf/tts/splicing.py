@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from unitaf import timing
-from unitaf.types import Phone, Speech, Word
+from unitaf.types import Mood, Phone, Speech, Word
 
 Timed = TypeVar("Timed", Phone, Word)
 
@@ -109,7 +109,18 @@ def splice(speeches: Sequence[Speech]) -> Speech:
         f0=np.concatenate([speech.f0 for speech in whole]),
         phones=tuple(phones),
         words=tuple(words),
+        moods=_moods(whole, starts_s),
     )
+
+
+def _moods(speeches: Sequence[Speech], starts_s: Iterable[float]) -> tuple[Mood, ...]:
+    """Return where the emotion of speeches one after the other changes."""
+    moods: list[Mood] = []
+    for speech, start_s in zip(speeches, starts_s, strict=False):
+        for mood in speech.moods or (Mood(0.0, speech.emotion),):
+            if not moods or moods[-1].emotion != mood.emotion:
+                moods.append(replace(mood, start_s=float(start_s) + mood.start_s))
+    return tuple(moods) if len(moods) > 1 else ()
 
 
 def _grain(speech: Speech) -> int:
@@ -140,6 +151,8 @@ def _silence_like(speech: Speech, num_samples: int, *, at_end: bool) -> Speech:
         f0=np.zeros(_steps(num_samples, speech, speech.f0_rate), np.float32),
         phones=pauses,
         words=(),
+        moods=(),
+        emotion=(speech.moods[-1 if at_end else 0].emotion if speech.moods else speech.emotion),
     )
 
 
@@ -188,6 +201,7 @@ def _cut_start(speech: Speech, num_samples: int) -> Speech:
         f0=speech.f0[_steps(num_samples, speech, speech.f0_rate) :],
         phones=tuple(_shifted(_clipped(speech.phones, start_s, speech.duration_s), -start_s)),
         words=tuple(_shifted(speech.words, -start_s)),
+        moods=tuple(replace(m, start_s=max(m.start_s - start_s, 0.0)) for m in speech.moods),
     )
 
 

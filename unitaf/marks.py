@@ -1,0 +1,96 @@
+"""Marks that a line's text may hold, as every part of unitaf knows them.
+
+========================  ==========================================================
+``[word](/ipa/)``         how a word sounds; engines that read IPA obey it
+``[pause 0.5s]``          silence
+``[emotion: angry:0.7]``  how what follows is said, to the next such mark or the end
+``[emotion]``             what follows is said as the line was begun
+========================  ==========================================================
+
+Texts are brought into this form when a script is read (`script.markup`). Engines never see pauses
+and emotions: `tts.acting` says what is between them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from unitaf.emotion import parse_emotion
+from unitaf.types import Emotion
+
+PRONUNCIATION = re.compile(r"\[([^\[\]]+)\]\(/([^()/]*)/\)")
+"""A word whose sounds are given: the word, the sounds."""
+
+PAUSE = re.compile(r"\[\s*pause(?:\s+(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)?)?\s*\]", re.IGNORECASE)
+"""Silence: the number and its unit, seconds if none."""
+
+EMOTION = re.compile(r"\[\s*(?P<change>emotion)(?:\s*[:=]\s*([^\[\]]*))?\]", re.IGNORECASE)
+"""A change of emotion: as `emotion.parse_emotion` reads it; the line's own if it names none."""
+
+DEFAULT_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 10.0
+
+_TURN = re.compile(f"{PAUSE.pattern}|{EMOTION.pattern}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a line that is said in one go."""
+
+    text: str
+    """Empty if the line ends with a pause, or only begins with one."""
+    emotion: Emotion
+    pause_s: float
+    """The silence before it."""
+
+
+def has_turns(text: str) -> bool:
+    """Say whether a text has pauses or changes of emotion in it."""
+    return "[" in text and _TURN.search(text) is not None
+
+
+def without_marks(text: str) -> str:
+    """Return the words of a text alone."""
+    if "[" not in text:
+        return text
+    return " ".join(_TURN.sub(" ", PRONUNCIATION.sub(r"\1", text)).split())
+
+
+def stretches(text: str, emotion: Emotion) -> Iterator[Stretch]:
+    """Cut a text at its pauses and changes of emotion.
+
+    Args:
+        text: Of a line.
+        emotion: Of what stands before the first change.
+
+    Raises:
+        ValueError: If a pause is too long or an emotion is none.
+    """
+    own, start, pause_s = emotion, 0, 0.0
+    for mark in _TURN.finditer(text):
+        said = text[start : mark.start()].strip()
+        if said:
+            yield Stretch(said, emotion, pause_s)
+            pause_s = 0.0
+        if mark["change"]:
+            emotion = parse_emotion(mark[4]) if (mark[4] or "").strip() else own
+        else:
+            pause_s += pause_seconds(mark)
+        start = mark.end()
+    rest = text[start:].strip()
+    if rest or pause_s:
+        yield Stretch(rest, emotion, pause_s)
+
+
+def pause_seconds(mark: re.Match[str]) -> float:
+    """Return the length of a pause.
+
+    Raises:
+        ValueError: If it is too long.
+    """
+    if mark[1] is None:
+        return DEFAULT_PAUSE_S
+    seconds = float(mark[1]) / (1000.0 if (mark[2] or "s").lower() == "ms" else 1.0)
+    if seconds > LONGEST_PAUSE_S:
+        raise ValueError(f"the pause {mark[0]} is longer than {LONGEST_PAUSE_S:g} s")
+    return seconds
