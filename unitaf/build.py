@@ -108,13 +108,7 @@ def _build_espeak(config: EspeakConfig) -> TextToSpeech:
 
 def speakers_of(config: TtsConfig) -> tuple[str, ...]:
     """Return the speakers that a job gives a voice of their own."""
-    match config:
-        case IndexTts2Config() | IndexTts2ServerConfig():
-            return tuple(sorted(set(config.voices) - {"*"}))
-        case HibariConfig() | KokoroConfig() | EspeakConfig() | StubConfig() | TritonSpeechConfig():
-            return ()
-        case _:
-            assert_never(config)
+    return tuple(sorted(set(config.model_dump().get("voices", ())) - {"*"}))
 
 
 def _client(config: ServerSettings, model: str) -> "TritonClient":

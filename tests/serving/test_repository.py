@@ -6,6 +6,7 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from unitaf.build import speakers_of
 from unitaf.config import GenerateConfig, load_config
 from unitaf.errors import ConfigError
 from unitaf.face.visemes import VisemeAnimator
@@ -53,6 +54,13 @@ def test_clients_find_the_engine_and_the_face_in_the_configuration(tmp_path: Pat
     face = read_face(as_client_sees(read_config(tmp_path, "unitaf_face")), "m")
     assert speech.fingerprint == StubSpeech().fingerprint
     assert face.fingerprint == VisemeAnimator().fingerprint
+
+
+def test_speakers_with_voices_of_their_own_are_told_apart():
+    voices = "{Ann: {reference: ann.wav}, '*': {reference: all.wav}}"
+    config = load_config(None, ["tts.kind=indextts2", "tts.path=x", f"tts.voices={voices}"])
+    assert speakers_of(config.tts) == ("Ann",)
+    assert speakers_of(job().tts) == ()
 
 
 @pytest.mark.parametrize(("kind", "size"), [("stub", 256), ("hibari", 1)])
