@@ -171,7 +171,7 @@ class Training:
         if self.is_between_stages:
             weights, optimiser = self._weights, None
         else:
-            weights = _weights_of(self._losses)
+            weights = self._learnt()
             optimiser = get_optimizer_state_dict(self._losses, self._optimiser, options=_WHOLE)
         place = asdict(self._place)
         place["sums"] = {name: float(total) for name, total in self._sums.items()}
@@ -200,6 +200,7 @@ class Training:
             self._measure,
             worker.precision,
         )
+        self._shapes = {name: value.shape for name, value in losses.state_dict().items()}
         self._losses = worker.wrap(losses.train())
         self._learning = [p for p in self._losses.parameters() if p.requires_grad]
         self._optimiser = torch.optim.AdamW(
@@ -269,9 +270,14 @@ class Training:
         place.points.append(asdict(Point(self.stage.name, place.step, rate, means)))
         self._sums, place.count = {}, 0
 
+    def _learnt(self) -> dict[str, Tensor]:
+        """Return all tensors of the network, on the processor, as they were before wrapping."""
+        weights: dict[str, Any] = get_model_state_dict(self._losses, options=_WHOLE)
+        return {name: value.cpu().reshape(self._shapes[name]) for name, value in weights.items()}
+
     def _close_stage(self) -> None:
         place, stage = self._place, self.stage
-        self._weights = _weights_of(self._losses)
+        self._weights = self._learnt()
         summary = StageSummary(
             name=stage.name,
             steps=stage.steps,
@@ -281,12 +287,6 @@ class Training:
         place.stages.append(summary.model_dump())
         place.stage, place.step, place.clips = place.stage + 1, 0, 0
         del self._losses, self._optimiser
-
-
-def _weights_of(losses: nn.Module) -> dict[str, Tensor]:
-    """Return all tensors of a wrapped network, on the processor."""
-    weights: dict[str, Any] = get_model_state_dict(losses, options=_WHOLE)
-    return {name: value.cpu() for name, value in weights.items()}
 
 
 def scheduled_rate(stage: StageConfig, settings: OptimiserConfig, step: int) -> float:

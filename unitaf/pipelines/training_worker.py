@@ -94,7 +94,7 @@ def _train(assignment: Assignment) -> None:
     rank, world = context.get_world_rank(), context.get_world_size()
     device = get_device()
     torch.set_num_threads(max(1, int(config.workers.cpus_per_worker)))
-    worker = Worker(rank, device, precision(config.workers, device), _wrapper(config, world))
+    worker = Worker(rank, device, precision(config.workers, device), wrapper(config, world))
     training = Training(
         config,
         assignment.described,
@@ -133,14 +133,26 @@ def precision(workers: WorkersConfig, device: torch.device) -> torch.dtype:
     return torch.bfloat16
 
 
-def _wrapper(config: TrainConfig, world: int) -> Callable[[nn.Module], nn.Module]:
+def wrapper(config: TrainConfig, world: int) -> Callable[[nn.Module], nn.Module]:
+    """Return what makes the gradients of a network those of all workers."""
+
     def wrap(losses: nn.Module) -> nn.Module:
         if config.workers.sharding == "fsdp":
+            _lengthen_scalars(losses)
             fully_shard(losses)  # In place.
             return losses
         return losses if world == 1 else DistributedDataParallel(losses)
 
     return wrap
+
+
+def _lengthen_scalars(network: nn.Module) -> None:
+    """Make lists of one number of parameters that are a number: FSDP cannot shard those."""
+    for module in network.modules():
+        for name, value in list(module.named_parameters(recurse=False)):
+            if value.dim() == 0:
+                longer = nn.Parameter(value.detach()[None], value.requires_grad)
+                module.register_parameter(name, longer)
 
 
 class _Saving:
