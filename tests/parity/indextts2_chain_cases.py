@@ -19,7 +19,6 @@ from tests.parity.indextts2_vocoder_cases import make_vocoder
 from tests.parity.indextts2_voice_cases import make_codec, make_speech_encoder, make_style_encoder
 from tests.parity.lines import check_stored, numbered
 from unitaf.audio import encode_audio
-from unitaf.tts.indextts2.cast import Cast
 from unitaf.tts.indextts2.conditioning import EmotionTable, as_emotion, scale_emotion
 from unitaf.tts.indextts2.engine import Hardware, IndexTts2
 from unitaf.tts.indextts2.files import FILES, TOKENISER
@@ -34,7 +33,7 @@ from unitaf.tts.indextts2.gpt import SpeechGpt
 from unitaf.tts.indextts2.maker import SpeechSettings
 from unitaf.tts.indextts2.networks import Networks
 from unitaf.tts.indextts2.prompt import join_conditions
-from unitaf.tts.indextts2.recording import recording_features
+from unitaf.tts.indextts2.recording import Recording, recording_features
 from unitaf.tts.indextts2.references import VoiceSource
 from unitaf.tts.indextts2.synthesis import (
     FlowSettings,
@@ -55,7 +54,7 @@ from unitaf.tts.indextts2.voice import (
     read_emotion,
     read_voice,
 )
-from unitaf.types import NEUTRAL, Utterance
+from unitaf.types import NEUTRAL
 
 SILENCE = 4410
 
@@ -219,18 +218,8 @@ def run_training_path(case: Case) -> None:
     _check_padded_batch(case, gpt, conditions, texts, known)
     with TemporaryDirectory() as folder:
         engine = make_engine(case, networks, Path(folder))
-        for line, said in zip(lines, case.json["lines"], strict=True):
-            _check_engine(case, engine, line, said["text"])
-
-
-class GivenVoice(Cast):
-    """Everybody speaks with the voice that a case stores for its line."""
-
-    given: Voice
-
-    def voice(self, source: VoiceSource) -> Voice:
-        del source
-        return self.given
+        for line, text_ids in zip(lines, texts, strict=True):
+            _check_engine(case, engine, line, tuple(text_ids))
 
 
 def make_engine(case: Case, networks: Networks, folder: Path) -> IndexTts2:
@@ -244,21 +233,19 @@ def make_engine(case: Case, networks: Networks, folder: Path) -> IndexTts2:
     voices = {"*": VoiceSource(str(clip))}
     engine = IndexTts2(folder, voices, SpeechSettings(), Hardware())
     engine.networks = networks
-    engine.cast = GivenVoice(networks, {}, None)
     return engine
 
 
-def _check_engine(case: Case, engine: IndexTts2, line: str, text: str) -> None:
-    """The same numbers as the engine computes them for a recording of a text."""
+def _check_engine(case: Case, engine: IndexTts2, line: str, text_ids: tuple[int, ...]) -> None:
+    """The same numbers as the engine computes them for a recording."""
     latents = case.tensors[f"intermediates/{line}/cond_latents"]
     nothing = latents.new_zeros(0)
     voice = Voice(latents, nothing, nothing, nothing, nothing[None], nothing[None])
-    engine.cast.given = voice
     name, strengths = f"inputs/{line}/emotion_vector", NEUTRAL
     if name in case.tensors:
         strengths = as_emotion(case.tensors[name].tolist())
     rate, waveform = int(case.input(f"{line}/sample_rate")), mono(case, line, "target_pcm16")
-    recording = engine.recording(Utterance(line, text, emotion=strengths), waveform, rate)
+    recording = Recording(waveform, rate, text_ids, voice, strengths)
     (heard,) = engine.hear([recording])
     check_stored(case, f"outputs/{line}/codes", torch.tensor(heard.codes))
     (features,) = recording_features(engine.networks, [recording], [heard])
