@@ -15,12 +15,11 @@ from unitaf import generate, open_store
 from unitaf.config import GenerateConfig, dump_config, load_config
 from unitaf.errors import BackendUnavailable
 from unitaf.pipelines.progress import Progress
-from unitaf.serving.repository import export_repository
 
 ROOT = Path(__file__).parents[2]
 
 
-LINES = 160
+LINES = 120
 
 
 def write_script(path: Path, lines: int) -> Path:
@@ -35,7 +34,7 @@ def write_script(path: Path, lines: int) -> Path:
 
 
 def remote(server: TritonServer, *overrides: str) -> GenerateConfig:
-    where = f"{{kind: triton, url: '{server.url}', timeout_s: 30, retry_budget_s: 60}}"
+    where = f"{{kind: triton, url: '{server.url}', timeout_s: 60, retry_budget_s: 120}}"
     given = [f"tts={where}", f"face={where}", "run.num_actors=2", "run.shard_size=4", *overrides]
     return load_config(None, given)
 
@@ -93,34 +92,30 @@ def test_a_line_that_the_server_refuses_is_a_reject(
 
 
 def test_a_server_that_dies_is_named_and_one_that_comes_back_loses_no_line(
-    tmp_path: Path, ray_cluster: str, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, ray_cluster: str, stub_server: TritonServer
 ):
-    folder = tmp_path_factory.mktemp("triton")
-    export_repository(folder / "repository", load_config(None, STUB_JOB))
-    server = TritonServer(folder / "server", folder / "repository")
     script, store = write_script(tmp_path / "lines.csv", LINES), tmp_path / "store"
     restarts: list[threading.Thread] = []
 
     def kill(progress: Progress) -> None:
         if progress.lines >= 8:
-            server.kill()
+            stub_server.kill()
 
     def kill_once(progress: Progress) -> None:
         if progress.lines >= 8 and not restarts:
-            server.kill()
-            restarts.append(threading.Thread(target=server.start))
+            stub_server.kill()
+            restarts.append(threading.Thread(target=stub_server.start))
             restarts[0].start()
 
+    impatient = remote(stub_server, "tts.retry_budget_s=1", "face.retry_budget_s=1")
     try:
-        server.start()
-        impatient = remote(server, "tts.retry_budget_s=1", "face.retry_budget_s=1")
-        with pytest.raises(BackendUnavailable, match=rf"{server.url}: gave up after 1 s"):
+        with pytest.raises(BackendUnavailable, match=rf"{stub_server.url}: gave up after 1 s"):
             generate(script, store, impatient, kill)
-        server.start()
-        report = generate(script, store, remote(server), kill_once)
-        restarts[0].join()
     finally:
-        server.close()
+        stub_server.kill()
+        stub_server.start()
+    report = generate(script, store, remote(stub_server), kill_once)
+    restarts[0].join()
     assert report.reused >= 8
     assert (report.takes, report.rejects) == (LINES, 0)
     assert len(takes(store)) == LINES

@@ -19,6 +19,7 @@ ones. Bytes are compared with those of the same environment."""
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 _START_S = 120.0
+_LEAVE_S = 2.0
 
 
 class TritonServer:
@@ -57,7 +58,10 @@ class TritonServer:
     def processes(self) -> list[psutil.Process]:
         """Return the processes of the models."""
         assert self._process is not None
-        return psutil.Process(self._process.pid).children(recursive=True)
+        try:
+            return psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
     def start(self) -> None:
         """Start the server and return when all its models are ready."""
@@ -78,9 +82,14 @@ class TritonServer:
     def kill(self) -> None:
         """Kill the server with SIGKILL, as a crash would."""
         if self._process is not None:
+            models = self.processes()
             self._process.kill()
             self._process.wait()
             self._process = None
+            # Most see that their server has gone; some wait for it for ever.
+            _, waiting = psutil.wait_procs(models, timeout=_LEAVE_S)
+            for process in waiting:
+                process.kill()
 
     def close(self) -> None:
         """Kill the server and remove what it left behind."""
