@@ -1,16 +1,20 @@
 """Who plays whom, and that another cast makes only the lines of those who changed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from unitaf import generate, open_store
-from unitaf.config import GenerateConfig, check_config
+from unitaf.config import GenerateConfig, OutputConfig, check_config
 from unitaf.errors import ConfigError
 from unitaf.pipelines.casting import Cast, casting_of, recorded_voices
 from unitaf.pipelines.first_cast import first_cast
+from unitaf.pipelines.generate import build_work
+from unitaf.pipelines.shards import PlannedShard
 from unitaf.script.casting import read_casting
+from unitaf.storage import open_storage
 
 STUB = {"tts": {"kind": "stub"}, "output": {"fps": 10}, "run": {"num_actors": 1}}
 
@@ -154,3 +158,13 @@ def test_a_script_that_nobody_can_speak_has_no_cast(tmp_path: Path) -> None:
     script.write_text("line_id,text\na,...\n")
     with pytest.raises(ConfigError, match="nobody to cast"):
         first_cast(str(script), job())
+
+
+def test_a_worker_that_has_another_engine_than_the_plan_makes_nothing(tmp_path: Path) -> None:
+    (role,) = cast_of(job(tts={"kind": "stub"})).roles.values()
+    storage = open_storage(str(tmp_path))
+    other = replace(role, fingerprints=("stub/0", role.fingerprints[1]))
+    make = build_work({"": other}, OutputConfig(), storage)
+    with pytest.raises(ConfigError, match="a worker has 'stub/1', but the run was planned with"):
+        make(PlannedShard("s", "en", 1, 1, "plans/p/0.parquet", 0))
+    assert not list(storage.list("takes/"))

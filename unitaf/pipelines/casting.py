@@ -44,6 +44,8 @@ class Role:
     """Empty for the job's own engine and face."""
     tts: TtsConfig
     face: FaceConfig
+    fingerprints: tuple[str, str]
+    """What the plan's keys were computed with: the engine's and the animator's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,12 @@ class Cast:
                 output.audio_format,
                 (output.head_s, output.tail_s),
             )
-            self._performers[name] = Performer(Role(name, tts, face), engine, animator, recipe)
+            self._performers[name] = Performer(
+                Role(name, tts, face, (engine.fingerprint, animator.fingerprint)),
+                engine,
+                animator,
+                recipe,
+            )
         return self._performers[name]
 
     def _tts(self, role: RoleConfig, speaker: str, language: str) -> TtsConfig:

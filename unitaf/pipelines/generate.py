@@ -12,7 +12,7 @@ from pathlib import Path
 
 from unitaf.build import build_face, build_tts
 from unitaf.config import GenerateConfig, OutputConfig, dump_config
-from unitaf.errors import StorageError
+from unitaf.errors import ConfigError, StorageError
 from unitaf.pipelines.casting import Role
 from unitaf.pipelines.catalog import write_catalog, write_rejects
 from unitaf.pipelines.cluster import Pool
@@ -40,7 +40,16 @@ def build_work(
     def maker(name: str) -> ShardMaker:
         role = roles[name]
         tts = build_tts(role.tts)
-        return ShardMaker(storage, tts, build_face(role.face, tts), output)
+        face = build_face(role.face, tts)
+        for found, planned in zip(
+            (tts.fingerprint, face.fingerprint), role.fingerprints, strict=True
+        ):
+            if found != planned:
+                raise ConfigError(
+                    f"a worker has {found!r}, but the run was planned with {planned!r}: its takes"
+                    " would have the wrong keys; give every node the same packages and files"
+                )
+        return ShardMaker(storage, tts, face, output)
 
     return lambda planned: maker(planned.role).make(planned)
 
