@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from unitaf.audio import torchaudio_functional
 from unitaf.errors import ConfigError
@@ -58,12 +59,21 @@ class EmotionReader:
             self._tokeniser: Any = AutoTokenizer.from_pretrained(
                 place, local_files_only=True, padding_side="left"
             )
-            self._model: Any = AutoModelForCausalLM.from_pretrained(
-                place, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                place,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{place} holds no language model: {error}") from error
-        self._model.train(False).to(device)
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"{place} holds no language model: {reason}") from error
+        model, found = loaded
+        if found["missing_keys"]:  # They would be drawn at random.
+            missing = min(found["missing_keys"])
+            raise ConfigError(f"{place} holds no whole language model: {missing} is missing")
+        self._model: Any = model.train(False).to(device)
         self._device, self._batch_size = device, batch_size
         self.num_read = 0
 
