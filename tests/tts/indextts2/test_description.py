@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import torch
 import transformers
+from safetensors.torch import load, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from tests.tts.indextts2.published import write_model
@@ -134,11 +135,11 @@ def test_words_do_what_their_numbers_do(model: Path, clip: str) -> None:
 def test_each_description_is_read_once(model: Path, clip: str) -> None:
     engine = make_engine(model, clip, "{text}")
     cast = engine.cast
-    lines = [Utterance(str(number), text) for number, text in enumerate(["mad", "mad", "noise"])]
-    with pytest.raises(InputError, match=r"line '2': the emotion model did not answer 'noise'"):
+    lines = [Utterance(str(number), text) for number, text in enumerate(["noise", "mad", "mad"])]
+    with pytest.raises(InputError, match=r"line '0': the emotion model did not answer 'noise'"):
         engine.synthesize(lines)
     cast.describe([(VoiceSource(clip, description="full of joy"), line) for line in lines])
-    cast.describe([(VoiceSource(clip, description="{text}"), line) for line in lines[:2]])
+    cast.describe([(VoiceSource(clip, description="{text}"), line) for line in lines[1:]])
     assert cast._reader is not None
     assert cast._reader.num_read == 3
 
@@ -157,6 +158,27 @@ def test_descriptions_of_long_ago_are_forgotten(
         assert cast.emotion(source, line).isfinite().all()
     assert cast._reader is not None
     assert cast._reader.num_read == 4
+
+
+def test_a_reader_that_is_not_whole_is_refused(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model / FOLDER, folder / FOLDER)
+    file = folder / FOLDER / "model.safetensors"
+    data = file.read_bytes()
+    weights = load(data)
+    file.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ConfigError, match="holds no language model: Error while"):
+        EmotionReader(folder, torch.device("cpu"), 1)
+    del weights["model.norm.weight"]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(
+        ConfigError, match=r"no whole language model: model\.norm\.weight is missing"
+    ):
+        EmotionReader(folder, torch.device("cpu"), 1)
+    weights["model.norm.weight"] = torch.zeros(3)
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match="holds no language model: "):
+        EmotionReader(folder, torch.device("cpu"), 1)
 
 
 def test_a_model_without_the_reader_is_refused_before_the_start(

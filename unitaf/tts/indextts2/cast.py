@@ -107,11 +107,12 @@ class Cast:
         if not words:
             return
         assert self._reader is not None
-        for each, emotion in zip(words, self._reader.read(words), strict=True):
-            if emotion is None:
+        answers = dict(zip(words, self._reader.read(words), strict=True))
+        self._described |= {each: emotion for each, emotion in answers.items() if emotion}
+        for each in words:
+            if each not in self._described:
                 reason = f"the emotion model did not answer {each!r} with emotions"
                 raise InputError(needed[each].id, reason, column="emotion")
-            self._described[each] = emotion
         idle = [each for each in self._described if each not in needed]
         for each in idle[: max(0, len(self._described) - _MOST_DESCRIBED)]:
             del self._described[each]
