@@ -125,6 +125,13 @@ def test_a_line_of_any_kind_does_not_depend_on_its_batch(
         assert_equal(speech, expected, tolerance=0.0)
 
 
+def test_more_lines_than_a_batch_has_are_asked_for_to_be_sorted(
+    engine: IndexTts2, model: Path, voices: Mapping[str, VoiceSource]
+) -> None:
+    assert engine.batch_size > 4
+    assert make_engine(model, voices, batch_size=1).batch_size == 1
+
+
 def test_a_voice_is_conditioned_once(
     engine: IndexTts2, speeches: list[Speech], model: Path, voices: Mapping[str, VoiceSource]
 ) -> None:
