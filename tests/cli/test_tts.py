@@ -67,6 +67,19 @@ def test_without_sizes_nothing_is_compared(
     assert "gpt.pth: not compared" in out
 
 
+def test_every_configuration_that_is_wrong_is_told(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (model / "w2v-bert-2.0/config.json").write_text("{")
+    (model / "bigvgan_v2_22khz_80band_256x/config.json").write_text('{"num_mels": 80}')
+    assert check(monkeypatch, model) == 2
+    out, err = capsys.readouterr()
+    assert "w2v-bert-2.0/config.json cannot be read" in out
+    assert "bigvgan_v2_22khz_80band_256x/config.json lacks a published setting" in out
+    assert "for want of config.yaml" not in err
+    assert "w2v-bert-2.0/config.json" in err
+
+
 def test_a_folder_that_is_none_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -130,12 +130,21 @@ def test_a_wrong_key_is_named(model: Path, change: str, sentence: str) -> None:
         ("gpt: [", "cannot be read"),
         ("hello", "holds no settings"),
         ("version: 2.5", "says version 2.5: only 2.0 is known"),
-        ("version: 2.0", "lacks a published setting.*gpt"),
+        ("version: 2.0", r"config\.yaml lacks a published setting.*gpt"),
     ],
 )
 def test_a_wrong_configuration_is_refused(model: Path, text: str, sentence: str) -> None:
     replace(model, "config.yaml", text.encode())
     with pytest.raises(ConfigError, match=sentence):
+        read_sizes(model)
+
+
+@pytest.mark.parametrize("value", ["six", -3, None])
+def test_a_size_that_is_none_is_refused(model: Path, value: object) -> None:
+    config = yaml.safe_load((model / "config.yaml").read_text())
+    config["gpt"]["layers"] = value
+    replace(model, "config.yaml", yaml.safe_dump(config).encode())
+    with pytest.raises(ConfigError, match=f"config.yaml .* there: {value!r} is no size"):
         read_sizes(model)
 
 

@@ -16,6 +16,7 @@ from unitaf.tts.indextts2.loading import (
     check_keys,
     needed_shapes,
     read_sizes,
+    settings_problems,
 )
 
 _SETTINGS = (files.CONFIG, files.SPEECH_ENCODER_CONFIG, files.VOCODER_CONFIG)
@@ -54,27 +55,28 @@ def inspect_model(folder: Path) -> list[FileCheck]:
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder with the published files of IndexTTS2")
-    sizes, problem = None, ""
-    try:
-        sizes = read_sizes(folder)
-    except ConfigError as error:
-        problem = str(error)
+    problems = settings_problems(folder)
+    sizes = None if problems else read_sizes(folder)
     return [
-        *(_inspect(folder, file, sizes, problem) for file in files.FILES),
+        *(_inspect(folder, file, sizes, problems) for file in files.FILES),
         *_glossary(folder),
         *(_present(folder, file, is_needed=False) for file in files.EMOTION_READER),
     ]
 
 
 def _inspect(
-    folder: Path, file: PublishedFile, sizes: ModelSizes | None, problem: str
+    folder: Path,
+    file: PublishedFile,
+    sizes: ModelSizes | None,
+    settings: Mapping[PublishedFile, str],
 ) -> FileCheck:
     present = _present(folder, file, is_needed=True)
     if present.is_missing:
         return present
+    if file in settings:
+        return _with(present, [settings[file]])
     if file in _SETTINGS:
-        is_at_fault = file.name in problem or (file is files.CONFIG and "lacks" in problem)
-        return _with(present, [problem] if is_at_fault else [])
+        return present
     if sizes is None:
         return _with(present, ["not compared: the sizes in the configurations cannot be read"])
     if file is files.TOKENISER:

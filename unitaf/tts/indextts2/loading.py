@@ -6,8 +6,8 @@ configurations, without memory for its weights.
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,28 +62,76 @@ def read_sizes(folder: Path) -> ModelSizes:
     Raises:
         ConfigError: If a configuration is missing, damaged, or of another version.
     """
+    networks, speech, vocoder = (read(folder) for read in _SETTINGS.values())
+    return ModelSizes(*networks, *speech, *vocoder)
+
+
+def settings_problems(folder: Path) -> dict[PublishedFile, str]:
+    """Return what is wrong with each configuration of a model, of those that cannot be used."""
+    problems: dict[PublishedFile, str] = {}
+    for file, read in _SETTINGS.items():
+        try:
+            read(folder)
+        except ConfigError as error:
+            problems[file] = str(error)
+    return problems
+
+
+def _read_networks(folder: Path) -> tuple[Any, ...]:
     config = _read_mapping(folder, files.CONFIG, yaml.safe_load, yaml.YAMLError)
-    speech = _read_mapping(folder, files.SPEECH_ENCODER_CONFIG, json.loads, ValueError)
-    vocoder = _read_mapping(folder, files.VOCODER_CONFIG, json.loads, ValueError)
     version = str(config.get("version"))
     if version != _VERSION:
         raise ConfigError(
             f"{folder / files.CONFIG.name} says version {version}: only {_VERSION} is known"
         )
-    try:
+
+    def read() -> tuple[Any, ...]:
         gpt = read_gpt_sizes(config["gpt"])
-        return ModelSizes(
-            gpt,
-            read_codec_sizes(config["semantic_codec"]),
-            read_s2mel_sizes(config["s2mel"], gpt.width),
-            read_speech_encoder_sizes(speech),
-            read_vocoder_sizes(vocoder),
-        )
+        s2mel = read_s2mel_sizes(config["s2mel"], gpt.width)
+        return gpt, read_codec_sizes(config["semantic_codec"]), s2mel
+
+    return _sizes(folder, files.CONFIG, read)
+
+
+def _read_speech_encoder(folder: Path) -> tuple[Any, ...]:
+    config = _read_mapping(folder, files.SPEECH_ENCODER_CONFIG, json.loads, ValueError)
+    return _sizes(folder, files.SPEECH_ENCODER_CONFIG, lambda: (read_speech_encoder_sizes(config),))
+
+
+def _read_vocoder(folder: Path) -> tuple[Any, ...]:
+    config = _read_mapping(folder, files.VOCODER_CONFIG, json.loads, ValueError)
+    return _sizes(folder, files.VOCODER_CONFIG, lambda: (read_vocoder_sizes(config),))
+
+
+_SETTINGS: Mapping[PublishedFile, Callable[[Path], tuple[Any, ...]]] = {
+    files.CONFIG: _read_networks,
+    files.SPEECH_ENCODER_CONFIG: _read_speech_encoder,
+    files.VOCODER_CONFIG: _read_vocoder,
+}
+
+
+def _sizes(
+    folder: Path, file: PublishedFile, read: Callable[[], tuple[Any, ...]]
+) -> tuple[Any, ...]:
+    try:
+        sizes = read()
+        for number in _numbers(tuple(map(astuple, sizes))):
+            if not isinstance(number, int | float) or number < 0:
+                raise ValueError(f"{number!r} is no size")
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"a configuration in {folder} lacks a published setting, or has another kind of value"
-            f" there: {error}"
+            f"{folder / file.name} lacks a published setting, or has another kind of value there:"
+            f" {error}"
         ) from error
+    return sizes
+
+
+def _numbers(value: object) -> Iterator[object]:
+    if isinstance(value, tuple):
+        for each in value:
+            yield from _numbers(each)
+    else:
+        yield value
 
 
 def _read_mapping(
