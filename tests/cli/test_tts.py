@@ -8,6 +8,7 @@ import torch
 
 from tests.tts.indextts2.published import write_model
 from unitaf.cli import main
+from unitaf.tts.indextts2.files import EMOTION_READER
 
 
 @pytest.fixture
@@ -78,6 +79,18 @@ def test_every_configuration_that_is_wrong_is_told(
     assert "bigvgan_v2_22khz_80band_256x/config.json lacks a published setting" in out
     assert "for want of config.yaml" not in err
     assert "w2v-bert-2.0/config.json" in err
+
+
+def test_an_emotion_model_that_cannot_be_loaded_is_told(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in EMOTION_READER:
+        (model / file.name).parent.mkdir(exist_ok=True)
+        (model / file.name).write_text("{}")
+    assert check(monkeypatch, model) == 2
+    out, err = capsys.readouterr()
+    assert "qwen0.6bemo4-merge holds no language model" in out
+    assert "for want of qwen0.6bemo4-merge/model.safetensors\n" in err
 
 
 def test_a_folder_that_is_none_is_named(

@@ -169,6 +169,10 @@ def test_a_reader_that_is_not_whole_is_refused(model: Path, tmp_path: Path) -> N
     file.write_bytes(data[: len(data) // 2])
     with pytest.raises(ConfigError, match="holds no language model: Error while"):
         EmotionReader(folder, torch.device("cpu"), 1)
+    file.write_bytes(data)
+    (folder / FOLDER / "chat_template.jinja").unlink()
+    with pytest.raises(ConfigError, match="does not say how its model is asked"):
+        EmotionReader(folder, torch.device("cpu"), 1)
     del weights["model.norm.weight"]
     save_file(weights, file, metadata={"format": "pt"})
     with pytest.raises(

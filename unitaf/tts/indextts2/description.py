@@ -33,6 +33,8 @@ _STRONGEST = 1.2
 _MOST_TOKENS = 256
 """An answer has about 60; one that runs on is none."""
 _END_OF_THOUGHT = "</think>"
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, RuntimeError, SafetensorError)
+"""What transformers raises at files that are not whole, or not those of a model."""
 
 
 class EmotionReader:
@@ -66,13 +68,15 @@ class EmotionReader:
                 dtype=torch.float32,
                 output_loading_info=True,
             )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        except _UNREADABLE as error:
             reason = " ".join(str(error).split())
             raise ConfigError(f"{place} holds no language model: {reason}") from error
         model, found = loaded
         if found["missing_keys"]:  # They would be drawn at random.
             missing = min(found["missing_keys"])
             raise ConfigError(f"{place} holds no whole language model: {missing} is missing")
+        if self._tokeniser.chat_template is None:
+            raise ConfigError(f"{place} does not say how its model is asked: a chat template")
         self._model: Any = model.train(False).to(device)
         self._device, self._batch_size = device, batch_size
         self.num_read = 0

@@ -1,14 +1,16 @@
 """What is in a folder of published files, and what is wrong with it: all of it, not the first."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from sentencepiece import SentencePieceProcessor
 from torch import Tensor
 
 from unitaf.errors import ConfigError
 from unitaf.tts.indextts2 import files, glossary
+from unitaf.tts.indextts2.description import EmotionReader
 from unitaf.tts.indextts2.files import PublishedFile, read_weights
 from unitaf.tts.indextts2.loading import (
     KeyCheck,
@@ -60,7 +62,7 @@ def inspect_model(folder: Path) -> list[FileCheck]:
     return [
         *(_inspect(folder, file, sizes, problems) for file in files.FILES),
         *_glossary(folder),
-        *(_present(folder, file, is_needed=False) for file in files.EMOTION_READER),
+        *_emotion_reader(folder),
     ]
 
 
@@ -98,6 +100,22 @@ def _glossary(folder: Path) -> list[FileCheck]:
     except ConfigError as error:
         return [FileCheck(own, False, path.stat().st_size, problems=(str(error),))]
     return [FileCheck(own, False, path.stat().st_size)]
+
+
+def _emotion_reader(folder: Path) -> list[FileCheck]:
+    """Return the files of the emotion model; what is wrong with it stands at its weights."""
+    checks = [_present(folder, file, is_needed=False) for file in files.EMOTION_READER]
+    if any(check.is_missing for check in checks):
+        return checks
+    try:
+        EmotionReader(folder, torch.device("cpu"), 1)
+    except ConfigError as error:
+        problems = (str(error),)
+        return [
+            replace(check, problems=problems) if check.file.name.endswith(".safetensors") else check
+            for check in checks
+        ]
+    return checks
 
 
 def _present(folder: Path, file: PublishedFile, *, is_needed: bool) -> FileCheck:
