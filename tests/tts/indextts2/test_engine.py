@@ -20,6 +20,7 @@ from unitaf.tts.indextts2.recording import recording_features
 from unitaf.tts.indextts2.references import VoiceSource
 from unitaf.tts.indextts2.search import Rules
 from unitaf.tts.indextts2.synthesis import FlowSettings
+from unitaf.tts.indextts2.text import TextFront
 from unitaf.types import Emotion, Speech, TextToSpeech, Utterance
 
 ANGRY: Emotion = (0.0, 0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -246,6 +247,24 @@ def test_what_cannot_be_said_is_named(
     with pytest.raises(InputError, match=reason) as caught:
         engine.synthesize([LINES[1], bad])
     assert (caught.value.utterance_id, caught.value.column) == ("scene_7", column)
+
+
+def test_texts_are_read_once_though_a_line_among_them_is_refused(
+    engine: IndexTts2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, pieces = [], TextFront.pieces
+
+    def spy(front: TextFront, text: str) -> list[str]:
+        read.append(text)
+        return pieces(front, text)
+
+    monkeypatch.setattr(TextFront, "pieces", spy)
+    first, second = (replace(LINES[number], id=f"new {number}") for number in (1, 4))
+    bad = replace(LINES[0], id="bad", text="Ветер ждёт.")
+    with pytest.raises(InputError):
+        engine.synthesize([first, bad, second])
+    engine.synthesize([first, second])
+    assert read == [first.text, bad.text, second.text]
 
 
 @pytest.mark.parametrize(("bias", "reason"), [(-99.0, "did not come to an end"), (99.0, "no spee")])

@@ -105,6 +105,7 @@ class IndexTts2:
         self._glossary = read_glossary(folder)
         uris = {uri for each in voices.values() for uri in (each.reference, each.emotion) if uri}
         self._digests = {uri: read_clip(uri).digest for uri in sorted(uris)}
+        self._texts: dict[Utterance, list[tuple[int, ...]]] = {}
         self._spoken: dict[Utterance, list[Spoken]] = {}
 
     @property
@@ -219,7 +220,7 @@ class IndexTts2:
             InputError: Naming the first utterance that cannot be said, with the reason.
         """
         sources = [find_source(self._voices, utterance) for utterance in utterances]
-        texts = [self._reader.segments(utterance) for utterance in utterances]
+        texts = self._read(utterances)
         self.cast.describe(list(zip(sources, utterances, strict=True)))
         lines = [self._pieces(*line) for line in zip(utterances, sources, texts, strict=True)]
         self._speak(utterances, lines)
@@ -227,7 +228,7 @@ class IndexTts2:
         for utterance, segments in zip(utterances, spoken, strict=True):
             _check(utterance, segments)
         waveforms = self._sound(lines, spoken)
-        self._spoken = {}
+        self._texts, self._spoken = {}, {}
         return [_speech(*line) for line in zip(utterances, spoken, waveforms, strict=True)]
 
     def encode(self, utterance: Utterance, waveform: Float32[np.ndarray, " samples"]) -> Speech:
@@ -304,6 +305,14 @@ class IndexTts2:
         ]
         limits = stage_limits(self.networks.device, self._hardware.batch_size).latents
         return map_batches(make, recordings, steps, limits)
+
+    def _read(self, utterances: Sequence[Utterance]) -> list[list[tuple[int, ...]]]:
+        """Read the texts that are not yet: after a reject the others come again."""
+        self._texts = {said: self._texts[said] for said in utterances if said in self._texts}
+        for said in utterances:
+            if said not in self._texts:
+                self._texts[said] = self._reader.segments(said)
+        return [self._texts[said] for said in utterances]
 
     def _pieces(
         self, utterance: Utterance, source: VoiceSource, texts: Sequence[tuple[int, ...]]
