@@ -7,9 +7,11 @@ import torch
 from tests.tts.indextts2 import tiny
 from tests.tts.indextts2.published import write_model
 from unitaf.errors import ConfigError
+from unitaf.tts.indextts2 import teaching
 from unitaf.tts.indextts2.adaptation import Lesson, Teaching, adapt, mean_loss, write_adapted
 from unitaf.tts.indextts2.gpt import SpeechGpt, attend_causally
 from unitaf.tts.indextts2.loading import load_networks
+from unitaf.tts.indextts2.prompt import join_conditions
 
 FAST = Teaching(steps=30, learning_rate=2e-2, rank=4, seed=1)
 
@@ -33,9 +35,9 @@ def gpt() -> SpeechGpt:
     return deepcopy(tiny.gpt()).requires_grad_(False)
 
 
-def teach(gpt: SpeechGpt, teaching: Teaching = FAST) -> list[tuple[int, float]]:
+def teach(gpt: SpeechGpt, how: Teaching = FAST) -> list[tuple[int, float]]:
     told: list[tuple[int, float]] = []
-    adapt(gpt, lessons(4), teaching, lambda step, loss: told.append((step, loss)))
+    adapt(gpt, lessons(4), how, lambda step, loss: told.append((step, loss)))
     return told
 
 
@@ -45,6 +47,17 @@ def test_what_is_taught_is_expected(gpt: SpeechGpt) -> None:
     assert [step for step, _ in told] == list(range(1, 31))
     assert mean_loss(gpt, lessons(4)) < 0.8 * before
     assert told[-1][1] < told[0][1]
+
+
+@torch.no_grad()
+def test_the_codes_weigh_four_times_what_the_text_does(gpt: SpeechGpt) -> None:
+    (lesson,) = lessons(1)
+    conditions = join_conditions(gpt, lesson.speaker_latents[None], lesson.emotion[None])
+    text, codes = [lesson.text_ids], [lesson.codes]
+    taught = teaching.teach(gpt, conditions, text, [[tiny.GPT.start_code, *lesson.codes]])
+    losses = teaching.teaching_losses(gpt, taught, text, codes)
+    expected = 0.2 * losses.text + 0.8 * losses.codes
+    assert mean_loss(gpt, [lesson]) == pytest.approx(expected.item())
 
 
 def test_the_merged_network_is_a_plain_one(gpt: SpeechGpt) -> None:

@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 
 from tests.tts.indextts2 import tiny
+from unitaf.tts.indextts2.cache import KeyValueCache
 from unitaf.tts.indextts2.decoding import (
     SKIPPED_POSITION,
     TRAINED_POSITION,
@@ -12,6 +13,7 @@ from unitaf.tts.indextts2.decoding import (
     make_search,
 )
 from unitaf.tts.indextts2.gpt import SpeechGpt
+from unitaf.tts.indextts2.graphs import Step, StepMaker, make_step
 from unitaf.tts.indextts2.prompt import generation_prompts, join_conditions
 from unitaf.tts.indextts2.random import SeededNoise
 from unitaf.tts.indextts2.search import Rules, Sampling
@@ -43,13 +45,20 @@ def conditions(gpt: SpeechGpt) -> Tensor:
     return join_conditions(gpt, latents, emotion)
 
 
-def run(gpt: SpeechGpt, order: list[int], rules: Rules, limit: int, second: int) -> Decoded:
+def run(
+    gpt: SpeechGpt,
+    order: list[int],
+    rules: Rules,
+    limit: int,
+    second: int,
+    new_step: StepMaker = make_step,
+) -> Decoded:
     noise = SeededNoise([1000 + line for line in order], torch.device("cpu"))
     limits = torch.tensor([limit + line for line in order])
     search = make_search(tiny.GPT, rules, limits, noise)
     given = [texts()[line] for line in order]
     prompts = generation_prompts(gpt, conditions(gpt)[order], given)
-    return decode(gpt, prompts, search, second)
+    return decode(gpt, prompts, search, second, new_step)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -86,6 +95,28 @@ def test_states_of_decoding_are_the_latents_where_positions_are_those_of_trainin
     given = [texts()[line] for line in order]
     latents = code_latents(gpt, conditions(gpt)[order], given, codes)
     torch.testing.assert_close(decoded.states, latents, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_lines_leave_when_half_of_the_batch_is_done(gpt: SpeechGpt) -> None:
+    present: list[int] = []
+
+    def watched(gpt: SpeechGpt, cache: KeyValueCache) -> Step:
+        step = make_step(gpt, cache)
+
+        def run_step(codes: Tensor, position: int) -> Tensor:
+            present.append(len(codes))
+            return step(codes, position)
+
+        return run_step
+
+    decoded = run(gpt, list(range(16)), MODES["sample"], 20, SKIPPED_POSITION, watched)
+    # A line that is cut is done with its last code, another with the stop behind it.
+    fed = [len(path.codes) - (not path.is_stopped) for path in decoded.paths]
+    for step, lines in enumerate(present):
+        still_open = sum(count > step for count in fed)
+        assert still_open <= lines < 2 * still_open
+    assert len(set(present)) > 1
 
 
 @torch.no_grad()

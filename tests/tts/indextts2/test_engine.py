@@ -14,6 +14,7 @@ from unitaf import timing
 from unitaf.errors import ConfigError, InputError
 from unitaf.storage import open_storage
 from unitaf.tts.indextts2 import files
+from unitaf.tts.indextts2.decoding import code_limit
 from unitaf.tts.indextts2.engine import Hardware, IndexTts2
 from unitaf.tts.indextts2.maker import SpeechSettings
 from unitaf.tts.indextts2.recording import recording_features
@@ -279,6 +280,29 @@ def test_a_line_that_does_not_stop_or_start_is_refused_alone(
     with pytest.raises(InputError, match=reason) as caught:
         engine.synthesize([LINES[4]])
     assert caught.value.utterance_id == "e"
+
+
+def test_a_line_may_be_as_long_as_its_text_asks_for(
+    with_stop: Callable[[float], Path], voices: Mapping[str, VoiceSource]
+) -> None:
+    folder = with_stop(-99.0)
+    engine = make_engine(folder, voices, replace(QUICK, rules=Rules(num_beams=1)))
+    (ids,) = TextFront(folder / files.TOKENISER.name).segments(LINES[4].text)
+    limit = code_limit(len(ids))
+    assert limit < tiny.GPT.max_codes
+    with pytest.raises(InputError, match=f"in {limit / 50:.0f} s of speech"):
+        engine.synthesize([LINES[4]])
+
+
+def test_segments_that_read_alike_are_drawn_apart(
+    model: Path, voices: Mapping[str, VoiceSource]
+) -> None:
+    line = Utterance("twice", "Tell them we sail. " * 2, speaker="ann", seed=1)
+    one, two = TextFront(model / files.TOKENISER.name).segments(line.text, 12)
+    assert one == two
+    (speech,) = make_engine(model, voices, SHORT_SEGMENTS).synthesize([line])
+    length = (speech.num_samples - 4410) // 2
+    assert speech.waveform[:length].tobytes() != speech.waveform[-length:].tobytes()
 
 
 def test_a_recording_is_read_on_its_own_clock(engine: IndexTts2) -> None:
