@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unitaf.face.phones import CONSONANTS, REST, Posture, postures
-from unitaf.tts.misaki import PHONES
+from unitaf.tts.misaki import (
+    CONSONANT_LABELS,
+    MODIFIERS,
+    OTHER_CONSONANT_LABELS,
+    OTHER_VOWEL_LABELS,
+    PHONES,
+    VOWEL_LABELS,
+)
 
 INVENTORIES = {
     "en": " ".join(PHONES),
@@ -26,6 +33,21 @@ INVENTORIES = {
     "hi": "ə aː ɪ iː ʊ uː eː ɛː oː ɔː ã p pʰ b bʱ t̪ t̪ʰ d̪ d̪ʱ ʈ ʈʰ ɖ ɖʱ k kʰ ɡ ɡʱ m n ɳ ŋ tʃ tʃʰ "
     "dʒ dʒʱ f s ʂ ʃ z h ɦ r ɽ ɽʱ l j ʋ",
 }
+
+
+VOWELS = sorted({*VOWEL_LABELS.values(), *OTHER_VOWEL_LABELS.values()})
+CONSONANTS_OF_VOICES = sorted({*CONSONANT_LABELS.values(), *OTHER_CONSONANT_LABELS.values()})
+
+
+@pytest.mark.parametrize("mark", ["", *sorted(MODIFIERS)])
+def test_knows_every_sound_that_a_voice_can_be_asked_for(mark: str) -> None:
+    for label in VOWELS:
+        assert all(p.is_vowel for p in postures(label + mark)), label
+    for label in CONSONANTS_OF_VOICES:
+        found = postures(label + mark)
+        assert not any(posture.is_vowel for posture in found), label
+        assert any(posture.close == 1.0 for posture in found) == (label in "pbm"), label
+        assert any(posture.bite == 1.0 for posture in found) == (label in "fv"), label
 
 
 @pytest.mark.parametrize("language", INVENTORIES)

@@ -1,5 +1,7 @@
 """What every text-to-speech engine promises, checked against all of them."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -7,11 +9,15 @@ import pytest
 
 from unitaf import timing
 from unitaf.errors import InputError
+from unitaf.tts.espeak import Espeak
 from unitaf.tts.hibari import Hibari
+from unitaf.tts.kokoro.engine import Kokoro
+from unitaf.tts.kokoro.files import KokoroFiles
 from unitaf.tts.stub import StubSpeech
 from unitaf.types import Speech, TextToSpeech, Utterance
 
-ENGINES = [Hibari, StubSpeech]
+ENGINES = [Hibari, Kokoro, Espeak, StubSpeech]
+Make = Callable[[], TextToSpeech]
 ANGRY = (0.0, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 UTTERANCES = (
     Utterance("one", "Stop!", seed=3),
@@ -20,9 +26,18 @@ UTTERANCES = (
 )
 
 
+def maker(engine: Callable[..., TextToSpeech], files: KokoroFiles) -> Make:
+    return partial(Kokoro, files, "jf_alpha") if engine is Kokoro else engine
+
+
 @pytest.fixture(scope="module", params=ENGINES, ids=lambda engine: engine.__name__)
-def engine(request: pytest.FixtureRequest) -> TextToSpeech:
-    return request.param()
+def make(request: pytest.FixtureRequest, kokoro_files: KokoroFiles) -> Make:
+    return maker(request.param, kokoro_files)
+
+
+@pytest.fixture(scope="module")
+def engine(make: Make) -> TextToSpeech:
+    return make()
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +108,14 @@ def test_words_lie_in_order_inside_the_waveform(speeches: list[Speech]) -> None:
 
 
 def test_the_same_utterance_gives_the_same_bytes_in_any_company(
-    engine: TextToSpeech, speeches: list[Speech]
+    make: Make, engine: TextToSpeech, speeches: list[Speech]
 ) -> None:
     for index in (2, 0, 1):
         assert_equal(engine.synthesize([UTTERANCES[index]])[0], speeches[index])
     backwards = engine.synthesize(UTTERANCES[::-1])
     for speech, expected in zip(backwards, speeches[::-1], strict=True):
         assert_equal(speech, expected)
-    assert_equal(type(engine)().synthesize(UTTERANCES[1:2])[0], speeches[1])
+    assert_equal(make().synthesize(UTTERANCES[1:2])[0], speeches[1])
 
 
 @pytest.mark.parametrize("text", ["", "   ", "...", "?!—", "\n\t", "\u200b"])
@@ -112,17 +127,18 @@ def test_what_cannot_be_said_is_named(engine: TextToSpeech, text: str) -> None:
     assert caught.value.column == "text"
 
 
-def test_says_what_it_is(engine: TextToSpeech) -> None:
-    assert engine.fingerprint == type(engine)().fingerprint
-    assert engine.fingerprint_of("Ann") == type(engine)().fingerprint_of("Ann")
+def test_says_what_it_is(make: Make, engine: TextToSpeech) -> None:
+    assert engine.fingerprint == make().fingerprint
+    assert engine.fingerprint_of("Ann") == make().fingerprint_of("Ann")
     assert engine.voice_of("Ann")
     assert engine.licence
     assert engine.batch_size >= 1
     assert engine.languages
 
 
-def test_engines_have_different_fingerprints() -> None:
-    assert len({engine().fingerprint for engine in ENGINES}) == len(ENGINES)
+def test_engines_have_different_fingerprints(kokoro_files: KokoroFiles) -> None:
+    made = [maker(engine, kokoro_files)() for engine in ENGINES]
+    assert len({engine.fingerprint for engine in made}) == len(ENGINES)
 
 
 def test_a_recording_is_encoded_on_its_own_clock(

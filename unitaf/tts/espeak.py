@@ -259,9 +259,18 @@ def _words(text: str, events: Sequence[Event], phones: Sequence[Phone]) -> tuple
     for mark, (start_s, next_s) in zip(marks, pairwise(edges), strict=True):
         inside = [p for p in phones if p.label and start_s - 1e-9 <= p.start_s < next_s - 1e-9]
         if inside:
-            written = text[mark.first : mark.first + mark.length]
-            words.append(Word(written, inside[0].start_s, inside[-1].end_s))
+            words.append(Word(_written(text, mark), inside[0].start_s, inside[-1].end_s))
     return tuple(words)
+
+
+def _written(text: str, mark: Event) -> str:
+    """Return a word as it is written, with the punctuation at its ends."""
+    first, last = mark.first, mark.first + mark.length
+    while first > 0 and not (text[first - 1].isalnum() or text[first - 1].isspace()):
+        first -= 1
+    while last < len(text) and not (text[last].isalnum() or text[last].isspace()):
+        last += 1
+    return text[first:last]
 
 
 def _bands(waveform: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, "steps bands"]:

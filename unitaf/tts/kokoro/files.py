@@ -21,16 +21,26 @@ _LANGUAGES = {
     "a": "en-US", "b": "en-GB", "e": "es", "f": "fr", "i": "it", "j": "ja", "p": "pt-BR", "z": "zh"
 }  # fmt: skip
 """By the first letter of a voice's name."""
-_NAMES_TEXT = """
-af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nicole af_nova af_river af_sarah af_sky
-am_adam am_echo am_eric am_fenrir am_liam am_michael am_onyx am_puck am_santa
-bf_alice bf_emma bf_isabella bf_lily bm_daniel bm_fable bm_george bm_lewis
-ef_dora em_alex em_santa ff_siwis if_sara im_nicola
-jf_alpha jf_gongitsune jf_nezumi jf_tebukuro jm_kumo
-pf_dora pm_alex pm_santa
-zf_xiaobei zf_xiaoni zf_xiaoxiao zf_xiaoyi zm_yunjian zm_yunxi zm_yunxia zm_yunyang
+_VOICES_TEXT = """
+af_alloy 0.72   af_aoede 0.53   af_bella 0.89   af_heart 0.91   af_jessica 0.84   af_kore 0.57
+af_nicole 0.82   af_nova 1.32   af_river 0.74   af_sarah 0.71   af_sky 1.00   am_adam 0.56
+am_echo 0.76   am_eric 0.77   am_fenrir 0.61   am_liam 0.78   am_michael 0.97   am_onyx 0.85
+am_puck 0.55   am_santa 0.88
+bf_alice 0.72   bf_emma 0.66   bf_isabella 0.47   bf_lily 0.73   bm_daniel 0.79   bm_fable 0.74
+bm_george 0.81   bm_lewis 0.96
+ef_dora 1.04   em_alex 0.96   em_santa 0.94
+ff_siwis 0.62
+if_sara 0.33   im_nicola 0.60
+jf_alpha 0.71   jf_gongitsune 0.71   jf_nezumi 0.75   jf_tebukuro 0.75   jm_kumo 0.71
+pf_dora 0.99   pm_alex 0.93   pm_santa 0.94
+zf_xiaobei 0.73   zf_xiaoni 0.60   zf_xiaoxiao 0.45   zf_xiaoyi 0.61   zm_yunjian 0.80
+zm_yunxi 0.77   zm_yunxia 0.74   zm_yunyang 0.96
 """
-VOICES = {name: _LANGUAGES[name[0]] for name in _NAMES_TEXT.split()}
+_GIVEN = _VOICES_TEXT.split()
+GAINS = {name: float(gain) for name, gain in zip(_GIVEN[::2], _GIVEN[1::2], strict=True)}
+"""What brings lines of each voice to -23 LUFS (EBU R 128), by two of them; they differ by 1 dB."""
+
+VOICES = {name: _LANGUAGES[name[0]] for name in GAINS}
 """The language of every voice that a front end here can read for."""
 
 NATIVE = "native"

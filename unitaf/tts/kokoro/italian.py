@@ -129,6 +129,9 @@ class Italian:
             if "ˈ" in symbols:
                 return symbols
         stressed = None if is_unstressed else stressed_letter(word)
+        if stressed is not None and word[stressed] in "iu":
+            # Else the rules would take it for the glide before another vowel.
+            word = word[:stressed] + {"i": "ì", "u": "ù"}[word[stressed]] + word[stressed + 1 :]
         return apply_rules(word, _RULES, _VOWELS, stressed)
 
     @cached_property
