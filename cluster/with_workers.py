@@ -34,8 +34,11 @@ def main() -> int:
     parser.add_argument("resource", choices=("CPU", "GPU"))
     parser.add_argument("command", nargs=argparse.REMAINDER)
     wanted = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what follows is undone
+    if not wanted.command:
+        parser.error("give the command to run")
     ray.init(log_to_driver=False)
+    # So that what follows is undone. Ray has a handler of its own until here.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     request_resources(bundles=[{wanted.resource: 1}] * wanted.count)
     try:
         if not _came(wanted.count, wanted.resource, wanted.wait_s):
