@@ -124,6 +124,13 @@ def test_aws_workers_are_spot_and_begin_at_none(aws: dict[str, Any]):
     assert workers["gpu"]["resources"]["GPU"] == 1
 
 
+def test_aws_machines_have_an_image_that_the_user_chooses(aws: dict[str, Any]):
+    # Ray's own, `latest_dlami`, is an Ubuntu 18.04 with a driver too old for the image's CUDA.
+    images = {kind["node_config"]["ImageId"] for kind in aws["available_node_types"].values()}
+    assert len(images) == 1
+    assert images.pop() in (CLUSTER / "README.md").read_text()
+
+
 def test_the_service_account_keeps_kubernetes_schema(ray_cluster_spec: RayCluster):
     account = load(CLUSTER / "kuberay" / "serviceaccount.yaml")
     kubernetes_validate.validate(account, KUBERNETES, strict=True)
@@ -153,6 +160,13 @@ def test_kuberay_workers_begin_at_none_and_have_what_jobs_ask_for(ray_cluster_sp
         assert (group.replicas, group.minReplicas) == (0, 0)
     limits = groups["gpu"].template["spec"]["containers"][0]["resources"]["limits"]
     assert limits["nvidia.com/gpu"] == "1"
+
+
+def test_only_the_head_may_ask_kubernetes_for_pods(ray_cluster_spec: RayCluster):
+    head, *workers = pods(ray_cluster_spec)
+    assert "automountServiceAccountToken" not in head
+    for pod in workers:
+        assert pod["automountServiceAccountToken"] is False
 
 
 def test_the_version_of_ray_is_the_projects(ray_cluster_spec: RayCluster):
@@ -221,6 +235,19 @@ def test_a_dockerfile_is_clean_pinned_and_not_roots(path: Path):
     assert extras is not None
     for extra in extras[1].split(","):
         assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
+
+
+def test_nothing_but_what_is_copied_reaches_a_build():
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    texts = [path.read_text() for path in (*DOCKERFILES, CLUSTER / "triton" / "Dockerfile")]
+    copied = {
+        source
+        for text in texts
+        for words in re.findall(r"^COPY (.*)$", text, re.M)
+        for source in words.split()[:-1]
+    }
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

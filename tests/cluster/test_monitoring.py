@@ -13,6 +13,7 @@ import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, ConfigDict, Field
+from ray._private.ray_constants import PROMETHEUS_SERVICE_DISCOVERY_FILE
 
 from unitaf.pipelines.making import ShardRecord
 from unitaf.pipelines.telemetry import COUNTERS, LINES_LEFT, SHARD_SECONDS, Telemetry
@@ -47,6 +48,26 @@ class Group(Strict):
 
 class Rules(Strict):
     groups: list[Group]
+
+
+class Files(Strict):
+    files: list[str]
+
+
+class ScrapeConfig(Strict):
+    job_name: str
+    file_sd_configs: list[Files]
+
+
+class Times(Strict):
+    scrape_interval: str
+    evaluation_interval: str
+
+
+class Prometheus(Strict):
+    global_: Times = Field(alias="global")
+    rule_files: list[str]
+    scrape_configs: list[ScrapeConfig]
 
 
 def rules() -> list[Recording | Alert]:
@@ -97,10 +118,13 @@ def test_the_dashboard_shows_all_that_is_asked_for():
     assert len({panel["id"] for panel in dashboard()["panels"]}) == len(dashboard()["panels"])
 
 
-def test_prometheus_reads_the_rules():
-    settings = yaml.safe_load((CLUSTER / "prometheus" / "prometheus.yaml").read_text())
-    for name in settings["rule_files"]:
+def test_prometheus_reads_the_rules_and_the_nodes_that_ray_lists():
+    text = (CLUSTER / "prometheus" / "prometheus.yaml").read_text()
+    settings = Prometheus.model_validate(yaml.safe_load(text))
+    for name in settings.rule_files:
         assert (CLUSTER / "prometheus" / name).is_file()
+    [nodes] = [each for scraped in settings.scrape_configs for each in scraped.file_sd_configs]
+    assert nodes.files == [f"/tmp/ray/{PROMETHEUS_SERVICE_DISCOVERY_FILE}"]
 
 
 def test_every_name_is_served_by_a_running_cluster(ray_cluster: str):
