@@ -10,6 +10,9 @@ _MODEL = """
 import time
 import numpy as np
 import triton_python_backend_utils as pb
+from unitaf.triton.tensors import encode_speech, encode_text
+from unitaf.tts.stub import StubSpeech
+from unitaf.types import Utterance
 
 def error(message, code):
     return pb.InferenceResponse(error=pb.TritonError(message, code))
@@ -46,6 +49,19 @@ class TritonPythonModel:
     def misshapen(self):
         features = pb.Tensor("features", np.zeros((1, 3, 5), np.float32))
         return pb.InferenceResponse([features])
+
+    def flat(self):
+        return self.said(lambda tensors: {"phone_times": tensors["phone_times"][..., 0]})
+
+    def other_rate(self):
+        return self.said(lambda tensors: {"sample_rate": np.array([[8000]], np.int32)})
+
+    def said(self, change):
+        tts = StubSpeech()
+        [speech] = tts.synthesize([Utterance("a", "Hello.")])
+        tensors = {**encode_speech(speech), "engine": encode_text(tts.fingerprint)}
+        tensors |= change(tensors)
+        return pb.InferenceResponse([pb.Tensor(*each) for each in tensors.items()])
 """
 
 

@@ -130,11 +130,16 @@ class TritonSpeech:
         known = self.fingerprint_of(utterance.speaker)
         try:
             speech, found = decode_speech(answer), decode_text(answer[ENGINE.name])
-        except (KeyError, IndexError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise BackendError(f"{self._client.name}: its answer is no speech: {error}") from error
         if found != known:
             raise BackendError(
                 f"{self._client.name} has become {found!r} meanwhile; it was {known!r}"
+            )
+        if speech.sample_rate != self.sample_rate:
+            raise BackendError(
+                f"{self._client.name}: its answer is at {speech.sample_rate} Hz, not at"
+                f" {self.sample_rate}"
             )
         steps = timing.num_frames(speech.num_samples, self.sample_rate, self.feature_rate)
         if speech.features.shape != (steps, self.feature_dim):
