@@ -38,7 +38,7 @@ zm_yunxi 0.77   zm_yunxia 0.74   zm_yunyang 0.96
 """
 _GIVEN = _VOICES_TEXT.split()
 GAINS = {name: float(gain) for name, gain in zip(_GIVEN[::2], _GIVEN[1::2], strict=True)}
-"""What brings lines of each voice to -23 LUFS (EBU R 128), by two of them; they differ by 1 dB."""
+"""What brings lines of each voice to -23 LUFS (EBU R 128), as two of them say."""
 
 VOICES = {name: _LANGUAGES[name[0]] for name in GAINS}
 """The language of every voice that a front end here can read for."""
