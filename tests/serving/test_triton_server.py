@@ -132,7 +132,7 @@ async def stream(server: TritonServer, line: Utterance) -> tuple[list[Tensors], 
         inputs.append(each.set_data_from_numpy(tensor))
 
     async def requests():
-        yield {"model_name": TAKE_MODEL, "inputs": inputs, "enable_empty_final_response": True}
+        yield {"model_name": TAKE_MODEL, "inputs": inputs}
 
     before = statistics(server, FACE_MODEL).inference_count
     pieces, made = [], []
@@ -141,12 +141,9 @@ async def stream(server: TritonServer, line: Utterance) -> tuple[list[Tensors], 
         async for answer, error in client.stream_infer(requests()):
             if error is not None:
                 raise error
-            response = answer.get_response()
-            if response.outputs:
-                made.append(statistics(server, FACE_MODEL).inference_count - before)
-                pieces.append({o.name: answer.as_numpy(o.name) for o in response.outputs})
-            if response.parameters["triton_final_response"].bool_param:
-                break
+            made.append(statistics(server, FACE_MODEL).inference_count - before)
+            outputs = answer.get_response().outputs
+            pieces.append({output.name: answer.as_numpy(output.name) for output in outputs})
     return pieces, made
 
 
