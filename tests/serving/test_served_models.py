@@ -94,3 +94,12 @@ def test_a_face_says_which_line_it_cannot_move_to():
     }
     [answer] = FaceModel(StubSpeech(), VisemeAnimator(), 30.0).answer([silent])
     assert answer == Refusal("text", "there is nothing to say: no letter and no digit")
+
+
+def test_marks_in_a_text_are_obeyed_and_not_read():
+    line = Utterance("l", "One. [pause 2s] Two.")
+    [answer] = SpeechModel(StubSpeech()).answer([encode_utterance(line)])
+    assert not isinstance(answer, Refusal)
+    speech = decode_speech(answer)
+    assert [word.text for word in speech.words] == ["One.", "Two."]
+    assert speech.duration_s > 2.0

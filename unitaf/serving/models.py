@@ -26,6 +26,7 @@ from unitaf.triton.tensors import (
     encode_speech,
     encode_text,
 )
+from unitaf.tts.acting import Actor
 from unitaf.types import FaceAnimator, FaceMotion, Speech, TextToSpeech, Utterance
 
 Request = Mapping[str, Any]
@@ -66,7 +67,7 @@ class SpeechModel:
         refused: dict[str, Answer] = {}
         while lines:
             try:
-                speeches = self._tts.synthesize(lines)
+                speeches = Actor(self._tts).synthesize(lines)
             except InputError as error:
                 if error.utterance_id not in {line.id for line in lines}:
                     raise BackendError(
