@@ -9,6 +9,7 @@ from scipy.signal import stft
 
 from unitaf.emotion import parse_emotion
 from unitaf.errors import InputError
+from unitaf.tts import hibari
 from unitaf.tts.hibari import Hibari
 from unitaf.tts.misaki import PHONES, VOWEL_LABELS
 from unitaf.types import NEUTRAL, Emotion, Speech, Utterance
@@ -197,6 +198,7 @@ def test_construction_loads_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("a model was loaded")
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", refuse)
+    hibari._network.cache_clear()  # Engines share it, and others have loaded it.
     engine = Hibari()
     assert engine.fingerprint
     with pytest.raises(RuntimeError, match="a model was loaded"):
