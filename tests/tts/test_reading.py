@@ -89,7 +89,8 @@ def test_sentences_without_a_sound_are_left_out(reader: EnglishReader) -> None:
         ("Hello Привет", "cannot read 'Привет': only Latin letters"),
         ("你好", "only Latin letters"),
         ("9" * 50, "cannot read '9999999.*' aloud"),
-        ("[gull](/ʘ/)", "no voice knows the sound 'ʘ' given for 'gull'"),
+        ("[gull](/ʘ/)", "'ʘ' in /ʘ/ is no sound that a voice knows"),
+        ("[gull](/ʁ/)", "no voice knows the sound 'ʁ' given for 'gull'"),
     ],
 )
 def test_what_cannot_be_read_is_refused(reader: EnglishReader, text: str, reason: str) -> None:
