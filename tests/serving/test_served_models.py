@@ -103,3 +103,23 @@ def test_marks_in_a_text_are_obeyed_and_not_read():
     speech = decode_speech(answer)
     assert [word.text for word in speech.words] == ["One.", "Two."]
     assert speech.duration_s > 2.0
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        ({"fps": np.array([[0.0]])}, "fps"),
+        ({"fps": np.array([[np.nan]])}, "fps"),
+        ({"fps": np.array([[1e9]])}, "fps"),
+        ({"sample_rate": np.array([[1]], np.int32)}, "sample_rate"),
+        ({"sample_rate": None}, "sample_rate"),
+        ({"phone_times": np.zeros((1, 0, 2))}, "phones"),
+    ],
+)
+def test_a_face_refuses_what_makes_no_sense(change: dict[str, np.ndarray | None], column: str):
+    [speech] = StubSpeech().synthesize(LINES[:1])
+    request = {**encode_utterance(LINES[0]), **encode_speech(speech)} | change
+    given = {name: tensor for name, tensor in request.items() if tensor is not None}
+    [answer] = FaceModel(StubSpeech(), VisemeAnimator(), 60.0).answer([given])
+    assert isinstance(answer, Refusal)
+    assert answer.column == column

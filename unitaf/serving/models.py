@@ -35,6 +35,11 @@ Answer = Tensors | Refusal
 _NOTHING = Speech(np.zeros(0, np.float32), 1, np.zeros((0, 0), np.float32), 1.0)
 
 
+MAX_FPS = 1000.0
+MIN_SAMPLE_RATE = 1000
+"""Bounds of what a request may ask for: its answer's size follows from them."""
+
+
 class SpeechModel:
     """Says lines, or encodes recordings of them.
 
@@ -107,6 +112,8 @@ class FaceModel:
         fps = float(request[FPS.name][0, 0]) if FPS.name in request else self._fps
         try:
             line = read_line(request, "0")
+            if not 0.0 < fps <= MAX_FPS:
+                raise InputError(line.id, f"fps must be above 0 to {MAX_FPS:g}, not {fps:g}", "fps")
             speech = _read_speech(request, line)
             own = speech if "features" in request else self._encode(line, speech)
             [motion] = self._face.animate([line], [own], fps)
@@ -134,6 +141,19 @@ def read_line(request: Request, line_id: str) -> Utterance:
 
 
 def _read_speech(request: Request, line: Utterance) -> Speech:
-    """Read a speech; what a client does not give is empty, its emotion that of the line."""
+    """Read a speech; what a client does not give is empty, its emotion that of the line.
+
+    Raises:
+        InputError: If it has no sample rate, or its parts do not fit together.
+    """
+    if "sample_rate" not in request:
+        raise InputError(line.id, "a speech or recording needs its sample_rate", "sample_rate")
     nothing = encode_speech(replace(_NOTHING, emotion=line.emotion))
-    return decode_speech({**nothing, **request})
+    try:
+        speech = decode_speech({**nothing, **request})
+    except ValueError as error:
+        raise InputError(line.id, f"the speech cannot be read: {error}", "phones") from error
+    if speech.sample_rate < MIN_SAMPLE_RATE:
+        reason = f"sample_rate must be at least {MIN_SAMPLE_RATE} Hz, not {speech.sample_rate}"
+        raise InputError(line.id, reason, "sample_rate")
+    return speech
