@@ -49,11 +49,14 @@ def has_turns(text: str) -> bool:
     return "[" in text and _TURN.search(text) is not None
 
 
+def without_turns(text: str) -> str:
+    """Return a text without its pauses and changes of emotion."""
+    return " ".join(_TURN.sub(" ", text).split()) if "[" in text else text
+
+
 def without_marks(text: str) -> str:
     """Return the words of a text alone."""
-    if "[" not in text:
-        return text
-    return " ".join(_TURN.sub(" ", PRONUNCIATION.sub(r"\1", text)).split())
+    return PRONUNCIATION.sub(r"\1", without_turns(text))
 
 
 def stretches(text: str, emotion: Emotion) -> Iterator[Stretch]:

@@ -145,3 +145,11 @@ def test_a_bad_sentence_ends_the_stream_with_the_reason():
     *said, refused = stream("Hello there. It says xyzzy. Goodbye.", ChokingSpeech(), 60.0)
     assert len(pieces(said)) == 1
     assert refused == Refusal("text", "it holds the word 'xyzzy'")
+
+
+def test_pauses_and_changes_of_emotion_are_passed_over():
+    marked = "The ship sails at dawn. [pause 1s] Bring 3 lamps! [emotion: sad] Who goes there?"
+    plain, found = (pieces(stream(text, ENGINE, 30.0)) for text in (TEXT, f"{marked} [pause]"))
+    assert len(found) == len(plain) == 3
+    for piece, expected in zip(found, plain, strict=True):
+        np.testing.assert_array_equal(piece["curves"], expected["curves"])

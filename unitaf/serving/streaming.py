@@ -2,7 +2,8 @@
 
 Conventions: one sample clock for the whole line. Frame i is the face at i / fps from the line's
 first sample, and all that is given of a line together has ``timing.num_frames`` frames. The sound
-is that of the sentences said alone, so it is not what `generate` makes of a line of several.
+is that of the sentences said alone, so it is not what `generate` makes of a line of several; pauses
+and changes of emotion that are marked in it are passed over.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -14,6 +15,7 @@ from jaxtyping import Float32, Float64
 from unitaf import timing
 from unitaf.errors import InputError
 from unitaf.face.envelopes import smoothstep
+from unitaf.marks import without_turns
 from unitaf.rigs.arkit import BLENDSHAPES
 from unitaf.serving.models import Answer, Request, read_line
 from unitaf.triton.refusals import Refusal
@@ -59,7 +61,7 @@ async def stream_take(request: Request, default_fps: float, ask: Ask) -> AsyncIt
         return
     said: list[Speech] = []
     motion = MotionStream(fps)
-    segments = split_segments(line.text)
+    segments = split_segments(without_turns(line.text))
     for index, text in enumerate(segments):
         words = encode_utterance(replace(line, text=text))
         spoken = await ask(SPEECH_MODEL, words)
