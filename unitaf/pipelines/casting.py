@@ -8,8 +8,9 @@ This module starts nothing: engines are built here, which is cheap, and loaded i
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,18 +59,18 @@ class Performer:
     recipe: Recipe
 
 
-def casting_of(config: GenerateConfig, file: Path | None = None) -> Casting | None:
+def casting_of(config: GenerateConfig, fetch: Callable[[str], Path] = Path) -> Casting | None:
     """Return the cast of a job, if it has one.
 
     Args:
         config: The job.
-        file: The casting file, where it is not where the job says.
+        fetch: Gives the local file of the name that the job says.
 
     Raises:
         ConfigError: If the casting file cannot be used.
     """
     if isinstance(config.cast, str):
-        return read_casting(file or Path(config.cast))
+        return read_casting(fetch(config.cast))
     return None if config.cast is None else Casting(config.cast)
 
 
@@ -87,9 +88,9 @@ class Cast:
     def __init__(self, config: GenerateConfig, casting: Casting | None) -> None:
         self._config = config
         self._casting = casting
-        self._pool = VoicePool(config.tts)
         self._performers: dict[str, Performer] = {}
         self._by_speaker: dict[tuple[str, str], Performer] = {}
+        self._asked = cache(self._find_asked)
         self.uncast: set[str] = set()
         """The speakers met that the cast does not name."""
         if casting is None:
@@ -180,7 +181,9 @@ class Cast:
         wanted: dict[str, Any] = role.model_dump(include={"speed", "pitch"}, exclude_none=True)
         voice = role.voice or AUTO
         if "voices" in type(base).model_fields:
-            wanted["voices"] = recorded_voices(base.model_dump()["voices"], self._asked(base))
+            wanted["voices"] = recorded_voices(
+                base.model_dump()["voices"], self._asked(role.engine)
+            )
         elif "voice" in type(base).model_fields:
             wanted["voice"] = voice if voice != AUTO else self._auto(base, speaker, language)
         elif voice != AUTO:
@@ -190,9 +193,14 @@ class Cast:
                 raise ConfigError(f"the engine {base.kind} has no setting for {name}")
         return _TTS.validate_python(base.model_dump() | wanted)
 
-    def _asked(self, base: TtsConfig) -> dict[str, str]:
+    @cached_property
+    def _pool(self) -> "VoicePool":
+        """The voices to pick from, looked for when a role names none."""
+        return VoicePool(self._config.tts)
+
+    def _find_asked(self, engine: str | None) -> dict[str, str]:
         """Return the voice of each speaker whom the cast gives one of an engine."""
-        cast = self.config or CastConfig()
+        base, cast = self._engine(engine), self.config or CastConfig()
         roles = {speaker: cast.role(speaker, "") for speaker in cast.speakers}
         return {
             speaker: role.voice
@@ -256,10 +264,12 @@ class VoicePool:
 
     def __init__(self, own: TtsConfig) -> None:
         self._voices = [voice for voice in list_voices() if voice.is_installed]
-        for name in own.model_dump().get("voices", ()):
-            if name != _EVERY_SPEAKER:
-                languages = tuple(sorted(build_tts(own).languages))
-                self._voices.append(Voice(own.kind, name, languages, "", is_installed=True))
+        names = own.model_dump().get("voices", {}).keys() - {_EVERY_SPEAKER}
+        if names:
+            languages = tuple(sorted(build_tts(own).languages))
+            self._voices += [
+                Voice(own.kind, name, languages, "", is_installed=True) for name in names
+            ]
 
     def speaking(self, language: str, engine: str | None = None) -> list[Voice]:
         """Return the voices for a language: those of its region if there are any.

@@ -7,7 +7,7 @@ that the job's engine does not speak go to another engine that is installed.
 import hashlib
 import json
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,11 +35,11 @@ def first_cast(script: str, config: GenerateConfig) -> str:
     counts = _count(script, config)
     if not counts:
         raise ConfigError(f"script {script} has no line that can be spoken, so nobody to cast")
-    speakers = Counter[str]()
-    for (speaker, _), lines in counts.items():
-        speakers[speaker] += lines
+    speakers: dict[str, Counter[str]] = defaultdict(Counter)
+    for (speaker, language), lines in counts.items():
+        speakers[speaker][language] = lines
     choice = _Choice(config)
-    size = f"{speakers.total():,} lines of {len(speakers):,} speakers"
+    size = f"{counts.total():,} lines of {len(speakers):,} speakers"
     text = [
         f"# The cast of {Path(script).name}: {size}",
         "# unitaf generate SCRIPT STORE --cast THIS_FILE",
@@ -47,9 +47,8 @@ def first_cast(script: str, config: GenerateConfig) -> str:
         "  voice: auto  # of speakers not named below: one picked by the name",
         "speakers:",
     ]
-    for speaker, lines in sorted(speakers.items(), key=lambda item: (-item[1], item[0])):
-        languages = {tag: n for (who, tag), n in counts.items() if who == speaker}
-        text += _entry(speaker, lines, languages, choice)
+    for speaker in sorted(speakers, key=lambda name: (-speakers[name].total(), name)):
+        text += _entry(speaker, speakers[speaker], choice)
     return "\n".join(text) + "\n"
 
 
@@ -95,10 +94,10 @@ class _Choice:
         return voice.engine == self._own
 
 
-def _entry(speaker: str, lines: int, languages: dict[str, int], choice: _Choice) -> Iterator[str]:
+def _entry(speaker: str, languages: Counter[str], choice: _Choice) -> Iterator[str]:
     ranked = sorted(languages, key=lambda tag: (-languages[tag], tag))
     shares = ", ".join(f"{tag} {languages[tag]:,}" for tag in ranked)
-    yield f"  {json.dumps(speaker, ensure_ascii=False)}:  # {lines:,} lines: {shares}"
+    yield f"  {json.dumps(speaker, ensure_ascii=False)}:  # {languages.total():,} lines: {shares}"
     voices = {tag: choice.voice(speaker, tag) for tag in ranked}
     own = next((voice for voice in voices.values() if voice and choice.is_own(voice)), None)
     yield f"    voice: {own.voice if own else 'auto'}"

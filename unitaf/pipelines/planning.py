@@ -3,9 +3,10 @@
 import io
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -31,7 +32,6 @@ from unitaf.pipelines.shards import (
     shard_id,
     take_key,
 )
-from unitaf.script.casting import Casting
 from unitaf.script.lexicon import Lexicon, read_lexicon
 from unitaf.script.lines import Reject, ScriptLine
 from unitaf.script.script import open_script
@@ -104,9 +104,10 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
     folder = Path(tempfile.mkdtemp(prefix="unitaf-"))
     ledger = Ledger(folder)
     try:
-        path = fetch_file(script, folder, config.run.retry_budget_s)
-        cast = Cast(config, _casting(config, folder))
-        lexicon = _lexicon(config, folder)
+        fetch = partial(fetch_file, folder=folder, patience_s=config.run.retry_budget_s)
+        path = fetch(script)
+        cast = Cast(config, casting_of(config, partial(fetch, what="casting file")))
+        lexicon = _lexicon([fetch(uri, what="lexicon") for uri in config.script.lexicon])
         ledger.load(open_script(path, build_script_defaults(config)), assign)
         job = Job(ledger, storage, cast)
         job.refresh()
@@ -116,21 +117,12 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
         shutil.rmtree(folder)
 
 
-def _casting(config: GenerateConfig, folder: Path) -> Casting | None:
-    if not isinstance(config.cast, str):
-        return casting_of(config)
-    patience_s = config.run.retry_budget_s
-    return casting_of(config, fetch_file(config.cast, folder, patience_s, "casting file"))
-
-
-def _lexicon(config: GenerateConfig, folder: Path) -> Lexicon:
-    """Read the job's pronunciation files, and check that their sounds are known.
+def _lexicon(files: Sequence[Path]) -> Lexicon:
+    """Read pronunciation files, and check that their sounds are known.
 
     Raises:
         ConfigError: Naming the file, the line and what is wrong there.
     """
-    patience_s = config.run.retry_budget_s
-    files = [fetch_file(uri, folder, patience_s, "lexicon") for uri in config.script.lexicon]
     lexicon = read_lexicon(files)
     for entry, place in lexicon.entries:
         if entry.ipa is not None:
