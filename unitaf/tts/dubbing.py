@@ -7,7 +7,7 @@ be.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from unitaf import timing
 from unitaf.tts.acting import Sayer
@@ -22,49 +22,66 @@ _SHORTEST_TAIL_S = 0.02
 """What must be left of it, where there is so much."""
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """The sayings of one line so far: speaking rate and length without the silence at the end."""
+@dataclass(frozen=True, slots=True)
+class _Saying:
+    """A line said at one speaking rate."""
 
-    said: Utterance
-    window_s: float
+    speed: float
     speech: Speech
-    tail_s: float
-    tried: list[tuple[float, float]] = field(default_factory=list)
+    sound_s: float
+    """Its length without the silence at the end."""
+
+
+class _Attempt:
+    """The sayings of one line so far.
+
+    Args:
+        said: The line.
+        window_s: How long it should take.
+        speech: As it is said at the usual rate.
+    """
+
+    def __init__(self, said: Utterance, window_s: float, speech: Speech) -> None:
+        self.said = said
+        self.window_s = window_s
+        self._tail_s = edges_s(speech)[1]
+        self._sayings: list[_Saying] = []
+        self.note(speech, said.speed)
 
     def note(self, speech: Speech, speed: float) -> None:
-        """Take a saying; keep it if it is the nearest."""
-        sound_s = speech.duration_s - edges_s(speech)[1]
-        if not self.tried or abs(self.miss_s(sound_s)) < abs(
-            min((self.miss_s(known) for _, known in self.tried), key=abs)
-        ):
-            self.speech = speech
-        self.tried.append((speed, sound_s))
+        """Take a saying."""
+        self._sayings.append(_Saying(speed, speech, speech.duration_s - edges_s(speech)[1]))
 
-    def miss_s(self, sound_s: float) -> float:
+    @property
+    def speech(self) -> Speech:
+        """The nearest saying."""
+        return min(self._sayings, key=lambda saying: abs(self._miss_s(saying))).speech
+
+    def _miss_s(self, saying: _Saying) -> float:
         """Return by how much a sound and the usual silence after it exceed the window."""
-        return sound_s + self.tail_s - self.window_s
+        return saying.sound_s + self._tail_s - self.window_s
 
     @property
     def is_close(self) -> bool:
         """Whether silence alone can do the rest."""
-        longest = min(_GIVE_S, max(self.tail_s - _SHORTEST_TAIL_S, 0.0))
-        return any(-_GIVE_S <= self.miss_s(sound_s) <= longest for _, sound_s in self.tried)
+        longest = min(_GIVE_S, max(self._tail_s - _SHORTEST_TAIL_S, 0.0))
+        return any(-_GIVE_S <= self._miss_s(saying) <= longest for saying in self._sayings)
 
     def next_speed(self, slowest: float, fastest: float) -> float | None:
         """Return the rate to try next; None if it has been tried."""
-        (speed, sound_s), *more = reversed(self.tried)
-        wanted_s = max(self.window_s - self.tail_s, 0.05)
+        last, *before = reversed(self._sayings)
+        speed, sound_s = last.speed, last.sound_s
+        wanted_s = max(self.window_s - self._tail_s, 0.05)
         paused_s = 0.0
-        if more:
-            other, other_s = more[0]
+        if before:
             # Two points of a / speed + b.
-            slope = (sound_s - other_s) / (1.0 / speed - 1.0 / other)
+            slope = (sound_s - before[0].sound_s) / (1.0 / speed - 1.0 / before[0].speed)
             paused_s = sound_s - slope / speed
         paused_s = min(max(paused_s, 0.0), 0.9 * sound_s)
         guess = speed * (sound_s - paused_s) / max(wanted_s - paused_s, 0.02)
         guess = min(max(guess, slowest), fastest)
-        return None if any(abs(guess - tried) < 1e-3 for tried, _ in self.tried) else guess
+        is_tried = any(abs(guess - saying.speed) < 1e-3 for saying in self._sayings)
+        return None if is_tried else guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +116,11 @@ def say_in_time(
     """
     speeches = [edges.of(speech) for speech in tts.synthesize(utterances)]
     slowest, fastest = tts.speeds
-    attempts = {}
-    for index, (said, speech) in enumerate(zip(utterances, speeches, strict=False)):
-        if said.target_s is not None:
-            attempt = _Attempt(said, said.target_s, speech, edges_s(speech)[1])
-            attempt.note(speech, said.speed)
-            attempts[index] = attempt
+    attempts = {
+        index: _Attempt(said, said.target_s, speech)
+        for index, (said, speech) in enumerate(zip(utterances, speeches, strict=False))
+        if said.target_s is not None
+    }
     for _ in range(_SAYINGS - 1):
         speeds = {
             index: speed
