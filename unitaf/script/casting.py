@@ -23,8 +23,7 @@ from pydantic import ValidationError
 from unitaf.config import CastConfig, RoleConfig, first_problem
 from unitaf.errors import ConfigError
 from unitaf.script.language import canonical_language
-from unitaf.script.source import open_text
-from unitaf.script.tables import read_table
+from unitaf.script.tables import YAML_SUFFIXES, compose_yaml, read_table
 
 EVERYBODY = "*"
 """The speaker that a table calls the default."""
@@ -65,7 +64,7 @@ def read_casting(path: Path, sheet: str | None = None) -> Casting:
     """
     if not path.is_file():
         raise ConfigError(f"there is no casting file {path}")
-    is_yaml = path.suffix.lower() in (".yaml", ".yml")
+    is_yaml = path.suffix.lower() in YAML_SUFFIXES
     values, lines = _read_yaml(path) if is_yaml else _read_table(path, sheet)
     try:
         cast = CastConfig.model_validate(values)
@@ -83,11 +82,7 @@ def _where(file: str, lines: Mapping[Place, int], place: Place) -> str:
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
-    try:
-        with open_text(path, "", _WHAT) as file:
-            node = yaml.compose(file, yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    node = compose_yaml(path, _WHAT)
     if node is None:
         return {}, {}
     lines: dict[Place, int] = {}

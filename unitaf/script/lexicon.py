@@ -28,13 +28,14 @@ from unitaf.config.settings import Settings
 from unitaf.errors import ConfigError
 from unitaf.marks import EMOTION, PAUSE, PRONUNCIATION
 from unitaf.script.language import canonical_language
-from unitaf.script.tables import read_table
+from unitaf.script.tables import YAML_SUFFIXES, compose_yaml, read_table
 
 _MARKS = re.compile(
     "|".join(mark.pattern for mark in (PRONUNCIATION, PAUSE, EMOTION)), re.IGNORECASE
 )
 """What is no text."""
 
+_WHAT = "lexicon"
 _LETTER = r"[^\W_]"
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]")
 """Scripts that put no space between words."""
@@ -161,7 +162,7 @@ def read_lexicon(paths: Sequence[Path]) -> Lexicon:
 def _entries(path: Path) -> Iterator[Located]:
     if not path.is_file():
         raise ConfigError(f"there is no lexicon {path}")
-    is_yaml = path.suffix.lower() in (".yaml", ".yml")
+    is_yaml = path.suffix.lower() in YAML_SUFFIXES
     for line, values in _read_yaml(path) if is_yaml else _read_rows(path):
         place = f"{path}, line {line}"
         try:
@@ -177,15 +178,12 @@ def _entries(path: Path) -> Iterator[Located]:
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for line, row in read_table(path, "lexicon", tuple(LexiconEntry.model_fields)):
+    for line, row in read_table(path, _WHAT, tuple(LexiconEntry.model_fields)):
         yield line, {name: text for name, text in row.items() if text}
 
 
 def _read_yaml(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8-sig"), yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    node = compose_yaml(path, _WHAT)
     if node is None:
         return
     if not isinstance(node, yaml.SequenceNode):

@@ -1,14 +1,37 @@
-"""Small tables of a user's settings: CSV, TSV or XLSX with named columns, as text."""
+"""Small files of a user's settings: YAML with the lines of its nodes, or a table of named columns.
+
+Tables are CSV, TSV or XLSX, and all their cells text.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import yaml
 
 from unitaf.errors import ConfigError
 from unitaf.script.delimited import delimited_records
 from unitaf.script.source import open_text
 from unitaf.script.spreadsheet import Sheet
 
+YAML_SUFFIXES = (".yaml", ".yml")
 SUFFIXES = (".csv", ".tsv", ".xlsx")
+
+
+def compose_yaml(path: Path, what: str) -> yaml.Node | None:
+    """Return the root of a YAML file, None if it is empty.
+
+    Args:
+        path: The file.
+        what: What messages call it.
+
+    Raises:
+        ConfigError: If it is no text or not YAML.
+    """
+    try:
+        with open_text(path, "", what) as file:
+            return yaml.compose(file, yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def read_table(
