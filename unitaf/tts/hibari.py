@@ -14,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from hibari import dsp
 from hibari.tts import ASSETS, MAX_PHONEMES
 from hibari.voices import VOICES
@@ -27,6 +26,7 @@ from unitaf.tts.hibari_graph import DURATIONS, LAST_BLOCK, load_network
 from unitaf.tts.joining import Part, cut_silence, join
 from unitaf.tts.phrasing import audible_steps, level, phones, plan, words
 from unitaf.tts.reading import EnglishReader, SpokenWord
+from unitaf.tts.session import one_thread_session
 from unitaf.tts.timeline import fit_to_sound, lay_out, spell
 from unitaf.tts.voices import HIBARI_LICENCE, hibari_model
 from unitaf.types import Speech, Utterance
@@ -209,13 +209,7 @@ class _Network:
     """The voice's network with its inner outputs, and the signal processing behind it."""
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            load_network(path), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = one_thread_session(load_network(path))
         self._symbol_ids: dict[str, int] = json.loads(
             Path(ASSETS, "vocab.json").read_text(encoding="utf-8")
         )

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from jaxtyping import Float32
 
 from unitaf.tts.kokoro.alphabet import SYMBOL_IDS
+from unitaf.tts.session import one_thread_session
 from unitaf.tts.tempo import keep_tempo
 
 SAMPLE_RATE = 24000
@@ -56,13 +56,7 @@ class Network:
     """
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            _load(path), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = one_thread_session(_load(path))
 
     def speak(self, symbols: str, voice: Voice, speed: float) -> Sound:
         """Say symbols in a voice.
