@@ -37,7 +37,7 @@ def write_model(folder: Path, sizes: ModelSizes, num_codes: int) -> None:
     """
     for file in files.FILES:
         (folder / file.name).parent.mkdir(exist_ok=True)
-    _write_settings(folder, sizes)
+    write_settings(folder, sizes)
     _write_tokeniser(folder / files.TOKENISER.name, sizes.gpt.num_text_ids)
     random = torch.Generator().manual_seed(0)
     for file in (*WEIGHTS, *_TABLES):
@@ -76,7 +76,8 @@ def _save(folder: Path, file: PublishedFile, weights: dict[str, Tensor]) -> None
         torch.save(weights.get("tensor", weights), path)
 
 
-def _write_settings(folder: Path, sizes: ModelSizes) -> None:
+def write_settings(folder: Path, sizes: ModelSizes) -> None:
+    """Write the published configurations of networks of some sizes."""
     gpt, codec, s2mel = sizes.gpt, sizes.codec, sizes.s2mel
     config = {
         "version": 2.0,

@@ -19,7 +19,6 @@ from benchmarks.lines import write_barks, write_dialogue
 from benchmarks.machine import Watch
 from tests.tts.indextts2 import tiny
 from unitaf.pipelines.making import ShardRecord
-from unitaf.tts.indextts2.loading import ModelSizes
 
 
 @pytest.fixture
@@ -124,8 +123,7 @@ def test_memory_of_driver_and_workers_is_seen(console: Console):
 
 
 def test_indextts2_goes_from_end_to_end_with_lines_of_a_given_length(console: Console):
-    sizes = ModelSizes(tiny.GPT, tiny.CODEC, tiny.S2MEL, tiny.SPEECH_ENCODER, tiny.VOCODER)
-    measure_whole(sizes, 7, 0.5, console)
+    measure_whole(tiny.SIZES, 7, 0.5, console)
     told = console.file.getvalue()
     assert "keys in 0.07 GB, none missing" in told
     assert "lines of 0.14 s and 0.14 s;" in told  # 12 mel frames, a moment less than 7 codes.

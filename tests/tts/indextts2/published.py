@@ -1,19 +1,18 @@
 """A tiny IndexTTS2 with random weights in the published layout: a folder to load one from."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-import yaml
 from safetensors.torch import save_file
 from sentencepiece import SentencePieceTrainer
 from torch import Tensor, nn
 
+from benchmarks.indextts2_files import write_settings
 from tests.tts.indextts2 import tiny
 from unitaf.tts.indextts2 import files
 from unitaf.tts.indextts2.campplus import StyleEncoder
-from unitaf.tts.indextts2.sizes import PUBLISHED_STYLE, ConditioningSizes
+from unitaf.tts.indextts2.sizes import PUBLISHED_STYLE
 
 CORPUS = (
     "THE WIND WAITS FOR YOU, MY FRIEND.",
@@ -27,7 +26,7 @@ def write_model(folder: Path) -> Path:
     networks = tiny.networks()
     for file in files.FILES:
         (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
-    write_settings(folder)
+    write_settings(folder, tiny.SIZES)
     write_tokeniser(folder)
     gpt = {**networks.gpt.state_dict(), **networks.conditioner.state_dict()}
     gpt["conditioning_encoder.embed.pos_enc.pe"] = torch.zeros(1, 50, 16)
@@ -64,77 +63,6 @@ def normed(network: nn.Module, places: Iterable[str]) -> dict[str, Tensor]:
         else:
             weights[key] = value
     return weights
-
-
-def write_settings(folder: Path) -> None:
-    gpt, s2mel, codec = tiny.GPT, tiny.S2MEL, tiny.CODEC
-    config = {
-        "gpt": {
-            "model_dim": gpt.width,
-            "layers": gpt.layers,
-            "heads": gpt.heads,
-            "max_mel_tokens": gpt.max_codes,
-            "max_text_tokens": gpt.max_text_ids,
-            "number_text_tokens": gpt.num_text_ids,
-            "number_mel_codes": gpt.num_codes,
-            "start_mel_token": gpt.start_code,
-            "stop_mel_token": gpt.stop_code,
-            "start_text_token": gpt.start_text,
-            "stop_text_token": gpt.stop_text,
-            "condition_module": conditioning(gpt.speaker),
-            "emo_condition_module": conditioning(gpt.emotion),
-        },
-        "semantic_codec": {
-            "codebook_size": codec.num_codes,
-            "codebook_dim": codec.code_dim,
-            "vocos_dim": codec.width,
-            "vocos_intermediate_dim": codec.feed_forward,
-            "vocos_num_layers": codec.layers,
-        },
-        "s2mel": {
-            "style_encoder": {"dim": s2mel.style_dim},
-            "length_regulator": {"channels": s2mel.content_dim},
-            "DiT": {
-                "hidden_dim": s2mel.width,
-                "num_heads": s2mel.heads,
-                "depth": s2mel.layers,
-                "in_channels": s2mel.num_mels,
-            },
-            "wavenet": {
-                "num_layers": s2mel.wavenet_layers,
-                "kernel_size": s2mel.wavenet_kernel,
-            },
-        },
-        "version": 2.0,
-    }
-    (folder / files.CONFIG.name).write_text(yaml.safe_dump(config))
-    encoder, vocoder = tiny.SPEECH_ENCODER, tiny.VOCODER
-    speech = {
-        "hidden_size": encoder.width,
-        "intermediate_size": encoder.feed_forward,
-        "num_attention_heads": encoder.heads,
-        "num_hidden_layers": encoder.layers,
-    }
-    (folder / files.SPEECH_ENCODER_CONFIG.name).write_text(json.dumps(speech))
-    sizes = {
-        "num_mels": vocoder.num_mels,
-        "upsample_initial_channel": vocoder.width,
-        "upsample_rates": vocoder.rates,
-        "upsample_kernel_sizes": vocoder.kernels,
-        "resblock_kernel_sizes": vocoder.block_kernels,
-        "resblock_dilation_sizes": vocoder.block_dilations,
-    }
-    (folder / files.VOCODER_CONFIG.name).write_text(json.dumps(sizes))
-
-
-def conditioning(sizes: ConditioningSizes) -> dict[str, float]:
-    return {
-        "output_size": sizes.width,
-        "linear_units": sizes.feed_forward,
-        "attention_heads": sizes.heads,
-        "num_blocks": sizes.layers,
-        "perceiver_mult": sizes.perceiver_mult,
-    }
 
 
 def write_tokeniser(folder: Path) -> None:

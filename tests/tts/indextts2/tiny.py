@@ -10,6 +10,7 @@ from unitaf.tts.indextts2.campplus import StyleEncoder
 from unitaf.tts.indextts2.codec import SemanticCodec
 from unitaf.tts.indextts2.conditioning import Conditioner, EmotionTable
 from unitaf.tts.indextts2.gpt import SpeechGpt
+from unitaf.tts.indextts2.loading import ModelSizes
 from unitaf.tts.indextts2.networks import Networks
 from unitaf.tts.indextts2.s2mel import SemanticToMel
 from unitaf.tts.indextts2.sizes import (
@@ -63,6 +64,7 @@ VOCODER = VocoderSizes(
     block_kernels=(3, 7),
     block_dilations=((1, 3, 5), (1, 3, 5)),
 )
+SIZES = ModelSizes(GPT, CODEC, S2MEL, SPEECH_ENCODER, VOCODER)
 
 
 def randomised(module: nn.Module, scale: float = 1.0) -> nn.Module:
