@@ -50,6 +50,19 @@ def test_cues_have_the_text_and_the_times_of_the_words():
     assert cues[-1].end == timedelta(milliseconds=round(words[-1].end_s * 1000))
 
 
+def test_marks_that_say_how_a_line_is_said_are_not_shown():
+    plain = "Ask Okafor now. Go!"
+    words = spoken_words(plain)
+    marked = "[pause 0.5s] Ask [Okafor](/oʊˈkɑːfɔː/) now. [emotion: angry] Go!"
+    shown, expected = (
+        read_srt(make_take(text=text, words=words, duration_s=words[-1].end_s))
+        for text in (marked, plain)
+    )
+    assert [cue.content for cue in shown] == [cue.content for cue in expected]
+    silent = make_take(text=marked, words=(), duration_s=1.0)
+    assert [cue.content for cue in read_srt(silent)] == [plain]
+
+
 def test_a_pause_begins_a_cue_and_a_short_one_stays_for_a_second():
     words = spoken_words("No. Not today.", pauses={0: 2.0})
     cues = read_srt(make_take(text="No. Not today.", words=words, duration_s=3.0))

@@ -10,9 +10,10 @@ Conventions: times in seconds from the start of the audio. The rules, as broadca
 - A cue is shown from its first word to its last, and at least a second where the next cue and the
   end of the audio leave room.
 
-Text is the line's as written: what stands between two words goes to the first of them, opening
-marks to the second. A take without words is one cue from start to end; without text it has none. A
-take whose words do not stand in its text, as when numbers were written out, shows its words.
+Text is the line's as written, without the marks of `unitaf.marks`: what stands between two words
+goes to the first of them, opening marks to the second. A take without words is one cue from start
+to end; without text it has none. A take whose words do not stand in its text, as when numbers were
+written out, shows its words.
 """
 
 import re
@@ -20,6 +21,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from unitaf.marks import without_marks
 from unitaf.types import Take, Word
 
 LINE_CELLS = 42
@@ -68,7 +70,7 @@ def find_cues(take: Take) -> list[Cue]:
 
 
 def _pieces(take: Take) -> list[Piece]:
-    text, words = take.utterance.text, take.speech.words
+    text, words = without_marks(take.utterance.text), take.speech.words
     if not words:
         end_s = take.speech.duration_s
         return [Piece(part, 0.0, end_s) for part in re.findall(r"\S+\s*", text)]
