@@ -9,14 +9,14 @@ interrupted.
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from unitaf.errors import ConfigError, StorageError
+from unitaf.pipelines.files import replacing
 
 DELIVERY = "delivery.json"
 JOURNAL = ".delivery.ndjson"
@@ -92,25 +92,18 @@ def write_delivery(
         StorageError: If it cannot be written.
     """
     head = {"version": VERSION, **asdict(header)}
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(_dump(head)[:-1] + ',\n"stale": [')
-            _write_rows(file.write, stale)
-            file.write('\n],\n"lines": [')
-            _write_rows(file.write, lines)
-            file.write("\n]}\n")
-        os.replace(part, path)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    with replacing(path) as file:
+        file.write(f'{_dump(head)[:-1]},\n"stale": ['.encode())
+        file.writelines(_rows(stale))
+        file.write(b'\n],\n"lines": [')
+        file.writelines(_rows(lines))
+        file.write(b"\n]}\n")
 
 
-def _write_rows(
-    write: Callable[[str], object], rows: Iterable[DeliveredFile | DeliveredLine]
-) -> None:
+def _rows(rows: Iterable[DeliveredFile | DeliveredLine]) -> Iterator[bytes]:
     comma = "\n"
     for row in rows:
-        write(comma + _dump(asdict(row)))
+        yield f"{comma}{_dump(asdict(row))}".encode()
         comma = ",\n"
 
 

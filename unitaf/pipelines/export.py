@@ -7,7 +7,6 @@ removed only if asked for.
 """
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ from unitaf.pipelines.delivery import (
 )
 from unitaf.pipelines.delivery_book import DeliveryBook, delivery_file
 from unitaf.pipelines.export_plan import ExportOptions, ExportPlan, named_lines, plan_export
-from unitaf.pipelines.files import checked_directory, write_file
+from unitaf.pipelines.files import checked_directory, replacing, write_file
 from unitaf.pipelines.store import TakeStore
 from unitaf.pipelines.templates import DEFAULT_NAME
 from unitaf.types import Take
@@ -272,17 +271,8 @@ class _Export:
 
 
 def _write_lines(path: Path, lines: Iterator[str]) -> tuple[int, str]:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            for line in lines:
-                file.write(line + "\n")
-        os.replace(part, path)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.writelines(f"{line}\n".encode() for line in lines)
     found = file_digest(path)
     assert found is not None
     return found

@@ -1,7 +1,10 @@
 """Folders and files of the user's: checked, and written whole."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from unitaf.errors import ConfigError, StorageError
 
@@ -18,10 +21,19 @@ def checked_directory(directory: str | Path) -> Path:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file whole: readers see the old one or the new one.
+    """Write a file whole, as `replacing` does."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write into that takes its place when all is written.
+
+    Readers see the old file or the new one, never a part.
 
     Raises:
-        StorageError: If it is a folder, or its folder cannot be written.
+        StorageError: If there is a folder of its name, or its folder cannot be written.
     """
     try:
         if path.is_dir():
@@ -29,7 +41,8 @@ def write_file(path: Path, data: bytes) -> None:
         part = path.with_name(f".{path.name}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            part.write_bytes(data)
+            with part.open("wb") as file:
+                yield file
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
