@@ -85,9 +85,16 @@ def test_marks_stay_with_the_words_they_belong_to():
     assert [cue.content for cue in read_srt(take)] == ["「行く」と言った。", "（笑）"]
 
 
-def test_words_that_are_not_in_the_text_are_shown_themselves():
-    words = (Word("five", 0.0, 0.2), Word("dollars", 0.2, 0.5))
-    assert [cue.content for cue in read_srt(make_take(text="$5", words=words))] == ["five dollars"]
+def test_what_is_shown_is_what_the_script_has_not_how_it_was_said():
+    words = (
+        Word("Headquarters", 0.0, 0.6), Word("owes", 0.7, 1.0), Word("me", 1.0, 1.2),
+        Word("five", 1.2, 1.4), Word("dollars", 1.4, 1.8), Word("now.", 1.9, 2.2),
+    )  # fmt: skip
+    take = make_take(text="HQ owes me $5 now.", words=words, duration_s=2.3)
+    assert [cue.content for cue in read_srt(take)] == ["HQ owes me $5 now."]
+    (data,) = FORMATS["vtt"](take, "line").values()
+    stamped = "HQ <00:00:00.700>owes <00:00:01.000>me <00:00:01.200>$5 <00:00:01.900>now."
+    assert data.decode().splitlines()[-1] == f"<v Pip>{stamped}"
 
 
 def test_a_take_without_words_is_one_cue():

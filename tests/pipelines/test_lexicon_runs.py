@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+import srt
 
 from unitaf import generate, open_store
 from unitaf.config import GenerateConfig, check_config
 from unitaf.errors import ConfigError
+from unitaf.pipelines.audit import Finding, audit
+from unitaf.pipelines.export import export
 from unitaf.pipelines.planning import open_job
 from unitaf.storage import open_storage
 
@@ -31,7 +34,29 @@ def test_only_lines_with_a_changed_word_are_made_again(tmp_path: Path, ray_clust
     lexicon.write_text("- {word: Okafor, say: Oka-for}\n- {word: unused, say: y}\n")
     changed = generate(script, store, job(lexicon))
     assert (changed.made, changed.reused) == (7, 993)
-    assert open_store(store).take("l143").utterance.text == "Line 143 of Oka-for."
+    take = open_store(store).take("l143")
+    assert take.utterance.text == "Line 143 of Okafor."
+    assert [word.text for word in take.speech.words][-1] == "Oka-for."
+    rows = open_store(store).catalog().select(["line_id", "text", "said"]).to_pylist()
+    assert rows[143] == {
+        "line_id": "l143", "text": "Line 143 of Okafor.", "said": "Line 143 of Oka-for.",
+    }  # fmt: skip
+
+
+def test_a_delivery_has_the_script_s_words_and_no_line_of_it_is_out_of_date(
+    tmp_path: Path, ray_cluster: str
+) -> None:
+    script, store = tmp_path / "s.csv", str(tmp_path / "store")
+    script.write_text("line_id,text\na,Call HQ [pause 0.5s] now.\nb,Nothing here.\n")
+    lexicon = tmp_path / "l.csv"
+    lexicon.write_text("word,say\nHQ,the headquarters\n")
+    generate(script, store, job(lexicon))
+    export(open_store(store), tmp_path / "out", ["srt"], "{line_id}")
+    (cue,) = srt.parse((tmp_path / "out/a.srt").read_text())
+    assert cue.content == "Call HQ now."
+    found: list[Finding] = []
+    assert audit(tmp_path / "out", script, found.append, job(lexicon)).files == 2
+    assert found == []
 
 
 def test_sounds_reach_the_voice(tmp_path: Path, ray_cluster: str) -> None:

@@ -10,10 +10,8 @@ Conventions: times in seconds from the start of the audio. The rules, as broadca
 - A cue is shown from its first word to its last, and at least a second where the next cue and the
   end of the audio leave room.
 
-Text is the line's as written, without the marks of `unitaf.marks`: what stands between two words
-goes to the first of them, opening marks to the second. A take without words is one cue from start
-to end; without text it has none. A take whose words do not stand in its text, as when numbers were
-written out, shows its words.
+Text is the script's, without the marks of `unitaf.marks`; when each part of it is said, `placing`
+finds out. A take without words is one cue from start to end; without text it has none.
 """
 
 import re
@@ -21,8 +19,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from unitaf.export.placing import Piece, place_words
 from unitaf.marks import without_marks
-from unitaf.types import Take, Word
+from unitaf.types import Take
 
 LINE_CELLS = 42
 MAX_CUE_S = 7.0
@@ -32,16 +31,6 @@ _PAUSE_S = 0.6
 _CLOSING = r"[\"'”’»›」』）)\]]*$"
 _SENTENCE_END = re.compile(r"[.!?…。！？]" + _CLOSING)
 _CLAUSE_END = re.compile(r"[,;:–—、，；：]" + _CLOSING)
-_OPENING = ("Ps", "Pi")
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A word with the marks and the space around it."""
-
-    text: str
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +63,7 @@ def _pieces(take: Take) -> list[Piece]:
     if not words:
         end_s = take.speech.duration_s
         return [Piece(part, 0.0, end_s) for part in re.findall(r"\S+\s*", text)]
-    texts = _around(text, words) or [f"{word.text} " for word in words]
-    return [Piece(t, w.start_s, w.end_s) for t, w in zip(texts, words, strict=True)]
-
-
-def _around(text: str, words: Sequence[Word]) -> list[str]:
-    """Divide a text into one part a word; nothing if the words do not stand in it in order."""
-    cuts = [0]
-    end = 0
-    for word in words:
-        start = text.find(word.text, end)
-        if start < 0:
-            return []
-        if end:
-            cuts.append(_cut(text, end, start))
-        end = start + len(word.text)
-    return [text[a:b] for a, b in zip(cuts, [*cuts[1:], len(text)], strict=True)]
-
-
-def _cut(text: str, end: int, start: int) -> int:
-    """Return where what stands between two words is divided."""
-    space = max((i for i in range(end, start) if text[i].isspace()), default=None)
-    if space is not None:
-        return space + 1
-    while start > end and unicodedata.category(text[start - 1]) in _OPENING:
-        start -= 1
-    return start
+    return place_words(text, words)
 
 
 def _groups(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:

@@ -33,9 +33,14 @@ SCHEMA = pa.schema(
         ("fps", pa.float64()),
         ("num_frames", pa.int64()),
         ("target_s", pa.float64()),
+        ("said", pa.string()),
     ]
 )
-"""The catalog's own columns; the script's other columns follow."""
+"""The catalog's own columns; the script's other columns follow.
+
+``text`` is the script's, ``said`` what the lexicon made of it. In catalogs without ``said``, which
+older versions wrote, ``text`` is what was said.
+"""
 
 REJECTS_SCHEMA = pa.schema(
     [
@@ -153,7 +158,7 @@ def _catalog_batch(
             "line_id": line.utterance.id,
             "language": line.utterance.language,
             "speaker": line.utterance.speaker,
-            "text": line.utterance.text,
+            "text": line.written,
             "emotion": line.utterance.emotion,
             "seed": line.utterance.seed,
             "row": line.row,
@@ -167,6 +172,7 @@ def _catalog_batch(
             "fps": line.fps,
             "num_frames": line.num_frames,
             "target_s": line.utterance.target_s,
+            "said": line.utterance.text,
         }
         for line in lines
     ]

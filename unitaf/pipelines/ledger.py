@@ -31,7 +31,7 @@ PRAGMA temp_store = FILE;
 PRAGMA cache_size = -8000;
 CREATE TABLE line (
     position INTEGER PRIMARY KEY, row INTEGER, line_id TEXT, language TEXT, speaker TEXT, text TEXT,
-    emotion TEXT, seed INTEGER, target_s REAL, key TEXT, role TEXT
+    emotion TEXT, seed INTEGER, target_s REAL, key TEXT, role TEXT, written TEXT
 );
 CREATE TABLE part (
     first INTEGER PRIMARY KEY, file TEXT
@@ -81,7 +81,10 @@ class Located:
     row: int
     position: int
     utterance: Utterance
+    """With its words as they are said."""
     key: str
+    written: str
+    """Its text as the script has it."""
     payload: str
     row_group: int
     payload_row: int
@@ -157,12 +160,12 @@ class Ledger:
                 for index, line in enumerate(batch.lines):
                     found = assign(line)
                     if isinstance(found, Assigned):
-                        rows.append(_line_row(position + index, line.row, found))
+                        rows.append(_line_row(position + index, line, found))
                     else:
                         reason = f"{batch.file}: {found.reason}" if batch.file else found.reason
                         column = self._column(found.column)
                         rejects.append(replace(found, column=column, reason=reason))
-                self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
+                self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
                 self._db.executemany(
                     "INSERT INTO reject VALUES (?,?,?,?,'script')",
                     [(r.row, r.line_id, r.column, r.reason) for r in rejects],
@@ -323,12 +326,12 @@ class Ledger:
         return row
 
 
-def _line_row(position: int, row: int, assigned: Assigned) -> tuple[object, ...]:
+def _line_row(position: int, line: ScriptLine, assigned: Assigned) -> tuple[object, ...]:
     said = assigned.said
     emotion = json.dumps(said.emotion)
     return (
-        position, row, said.id, said.language, said.speaker, said.text, emotion, said.seed,
-        said.target_s, assigned.key, assigned.role,
+        position, line.row, said.id, said.language, said.speaker, said.text, emotion, said.seed,
+        said.target_s, assigned.key, assigned.role, line.utterance.text,
     )  # fmt: skip
 
 

@@ -142,8 +142,10 @@ class TakeStore:
                     table = file.read_row_group(group)
                 takes = {take.key: take for take in decode_takes(table)}
             take = takes[row["take_key"]]
-            # Lines with the same words share one take; each has its own id and speaker.
-            said = replace(take.utterance, id=row["line_id"], speaker=row["speaker"])
+            # Lines that are said alike share one take; each has its own id, speaker and spelling.
+            said = replace(
+                take.utterance, id=row["line_id"], speaker=row["speaker"], text=row["text"]
+            )
             yield row, replace(take, utterance=said)
 
     def status(self) -> StoreStatus:
