@@ -11,6 +11,7 @@ from unitaf.config import load_config
 from unitaf.serving.repository import export_repository
 
 STUB_JOB = ("tts.kind=stub", "face.kind=visemes", "output.fps=30")
+HIBARI_JOB = ("tts={kind: hibari, speed: 1.25}", "face={kind: auto, style: lively}")
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +25,9 @@ def stub_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServ
 
 @pytest.fixture(scope="session")
 def hibari_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
-    """Serves the embedded voice and the embedded face."""
+    """Serves the embedded voice, a little fast, and the embedded face in a style."""
     folder = tmp_path_factory.mktemp("triton")
-    export_repository(folder / "repository", load_config(None))
+    export_repository(folder / "repository", load_config(None, HIBARI_JOB))
     yield from running(folder)
 
 

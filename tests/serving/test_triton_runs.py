@@ -1,20 +1,24 @@
 """`unitaf generate` with engine and face on a real Triton server: the same takes, and each once."""
 
+import csv
 import os
 import subprocess
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from tests.serving.conftest import STUB_JOB
+from tests.serving.conftest import HIBARI_JOB, STUB_JOB
 from tests.serving.triton_server import PYTHON, TritonServer
 from unitaf import generate, open_store
 from unitaf.config import GenerateConfig, dump_config, load_config
 from unitaf.errors import BackendUnavailable
 from unitaf.pipelines.progress import Progress
+from unitaf.types import EMOTIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +34,30 @@ def write_script(path: Path, lines: int) -> Path:
     ]
     rows.append("last,Привет!,,0")
     path.write_text("\n".join(["line_id,text,emotion,seed", *rows]) + "\n")
+    return path
+
+
+VERBS = ("Bring", "Hide", "Sell", "Paint", "Drop", "Find", "Burn", "Keep")
+THINGS = ("the lamps", "my boat", "nine maps", "a rope", "that bell", "his coat", "gold", "it all")
+MARKS = (
+    "{}!",
+    "{}? [pause 0.2s] Now!",
+    "Please, [emotion: surprised:0.9] {}. [emotion] Go.",
+    "{}, [Okafor](/oʊkˈæfɔːɹ/).",
+    "[emotion: afraid] {}. [pause 150ms]",
+)
+
+
+def write_acted_script(path: Path) -> Path:
+    """Write 64 short lines: every emotion, weak and strong, windows, and marks of every kind."""
+    rows = []
+    for i in range(64):
+        text = MARKS[i % len(MARKS)].format(f"{VERBS[i % 8]} {THINGS[i // 8]}")
+        emotion = f"{EMOTIONS[(i + i // 8) % 8]}:{0.2 + 0.1 * (i % 7):.1f}" if i % 9 else ""
+        window_s = f"{0.9 + 0.05 * i:.2f}" if i % 4 == 1 else ""
+        rows.append((f"l{i}", text, emotion, str(i % 3), window_s))
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("line_id", "text", "emotion", "seed", "target_s"), *rows])
     return path
 
 
@@ -53,8 +81,11 @@ def takes(store: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("server", "job", "lines", "bad"),
-    [("stub_server", STUB_JOB, 65, 0), ("hibari_server", (), 9, 1)],
+    ("server", "job", "write"),
+    [
+        ("stub_server", STUB_JOB, partial(write_script, lines=65)),
+        ("hibari_server", HIBARI_JOB, write_acted_script),
+    ],
     ids=["stub", "hibari"],
 )
 def test_takes_have_the_keys_and_the_bytes_of_takes_made_without_a_server(
@@ -63,10 +94,9 @@ def test_takes_have_the_keys_and_the_bytes_of_takes_made_without_a_server(
     ray_cluster: str,
     server: str,
     job: tuple[str, ...],
-    lines: int,
-    bad: int,
+    write: Callable[[Path], Path],
 ):
-    script = write_script(tmp_path / "lines.csv", lines)
+    script = write(tmp_path / "lines.csv")
     local = load_config(None, job)
     (tmp_path / "job.yaml").write_text(dump_config(local))
     here = tmp_path / "here"
@@ -75,8 +105,10 @@ def test_takes_have_the_keys_and_the_bytes_of_takes_made_without_a_server(
     running_server: TritonServer = request.getfixturevalue(server)
     config = remote(running_server, f"output.fps={local.output.fps}")
     report = generate(script, tmp_path / "there", config)
-    assert (report.takes, report.rejects) == (lines - bad, bad)
-    assert takes(tmp_path / "there") == takes(here)
+    made = takes(tmp_path / "there")
+    assert report.takes == len(made) >= 64
+    assert report.rejects == 0
+    assert made == takes(here)
     # So nothing is left to make where the takes of the other way are.
     assert generate(script, here, config).made == 0
 
