@@ -6,10 +6,12 @@ import pytest
 from tests.fakes import ChokingSpeech
 from unitaf import timing
 from unitaf.errors import BackendError, InputError
+from unitaf.face.moods import animate_moods
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.serving.models import FaceModel, SpeechModel
 from unitaf.triton.refusals import Refusal
 from unitaf.triton.tensors import decode_speech, decode_text, encode_speech, encode_utterance
+from unitaf.tts.acting import Actor
 from unitaf.tts.stub import StubSpeech
 from unitaf.types import Utterance
 
@@ -73,6 +75,20 @@ def test_a_face_moves_to_speech_at_the_rate_that_is_asked_for():
         np.testing.assert_array_equal(answer["curves"][0], motion.curves)
 
 
+def test_a_face_changes_with_the_emotion_of_a_line():
+    line = Utterance("l", "One. [emotion: angry] Two. [pause] [emotion: happy] Three.")
+    [said] = SpeechModel(StubSpeech()).answer([encode_utterance(line)])
+    [speech] = Actor(StubSpeech()).synthesize([line])
+    assert not isinstance(said, Refusal)
+    assert decode_speech(said).moods == speech.moods
+    [answer] = FaceModel(StubSpeech(), VisemeAnimator(), 60.0).answer(
+        [{**said, **encode_utterance(line)}]
+    )
+    assert not isinstance(answer, Refusal)
+    [motion] = animate_moods(VisemeAnimator(), [line], [speech], 60.0)
+    np.testing.assert_array_equal(answer["curves"][0], motion.curves)
+
+
 @pytest.mark.parametrize("sample_rate", [16000, 22050, 44100])
 def test_a_face_moves_to_a_recording_at_any_rate(sample_rate: int):
     waveform = np.zeros(sample_rate + 7, np.float32)
@@ -114,6 +130,7 @@ def test_marks_in_a_text_are_obeyed_and_not_read():
         ({"sample_rate": np.array([[1]], np.int32)}, "sample_rate"),
         ({"sample_rate": None}, "sample_rate"),
         ({"phone_times": np.zeros((1, 0, 2))}, "phones"),
+        ({"mood_starts": np.zeros((1, 1))}, "phones"),
     ],
 )
 def test_a_face_refuses_what_makes_no_sense(change: dict[str, np.ndarray | None], column: str):

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from tests.fakes import ChokingSpeech
 from unitaf import timing
+from unitaf.face.moods import animate_moods
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS
 from unitaf.serving.models import Answer, FaceModel, SpeechModel
-from unitaf.serving.streaming import MotionStream, join_speeches, split_segments, stream_take
+from unitaf.serving.streaming import MotionStream, split_parts, split_segments, stream_take
 from unitaf.triton.refusals import Refusal
 from unitaf.triton.tensors import SPEECH_MODEL, Tensors, encode_utterance
+from unitaf.tts.acting import Actor
 from unitaf.tts.hibari import Hibari
 from unitaf.tts.stub import StubSpeech
 from unitaf.types import Speech, TextToSpeech, Utterance
@@ -67,38 +69,6 @@ def test_splitting_loses_no_letter_and_makes_nothing_that_cannot_be_said(text: s
         assert all(any(c.isalnum() for c in segment) for segment in segments)
 
 
-def test_one_speech_joined_is_itself():
-    speech = say("Hello.")
-    joined = join_speeches([speech])
-    np.testing.assert_array_equal(joined.features, speech.features)
-    assert (joined.phones, joined.words) == (speech.phones, speech.words)
-
-
-def test_joined_speeches_follow_each_other_on_one_clock():
-    hibari = Hibari()
-    speeches = [say("Bring the lamps.", hibari), say("Now!", hibari)]
-    joined = join_speeches(speeches)
-    first, second = speeches
-    np.testing.assert_array_equal(joined.waveform[len(first.waveform) :], second.waveform)
-    steps = timing.num_frames(joined.num_samples, joined.sample_rate, joined.feature_rate)
-    assert len(joined.features) == len(joined.f0) == steps
-    np.testing.assert_array_equal(joined.features[-len(second.features) :], second.features)
-    np.testing.assert_array_equal(joined.f0[: len(first.f0)], first.f0)
-    assert joined.words[-1].start_s == pytest.approx(
-        first.duration_s + second.words[-1].start_s, abs=1e-9
-    )
-    assert joined.phones[-1].end_s == pytest.approx(joined.duration_s, abs=1e-9)
-
-
-@given(st.lists(st.integers(1, 60), min_size=1, max_size=5))
-def test_features_of_any_lengths_stay_where_they_are_heard(letters: list[int]):
-    speeches = [say("a" * count) for count in letters]
-    joined = join_speeches(speeches)
-    steps = timing.num_frames(joined.num_samples, joined.sample_rate, joined.feature_rate)
-    assert len(joined.features) == steps
-    assert joined.num_samples == sum(speech.num_samples for speech in speeches)
-
-
 @pytest.mark.parametrize("fps", [24.0, 29.97, 60.0])
 def test_a_stream_gives_every_sample_and_every_frame_once(fps: float):
     given_out = pieces(stream(TEXT, ENGINE, fps))
@@ -147,9 +117,54 @@ def test_a_bad_sentence_ends_the_stream_with_the_reason():
     assert refused == Refusal("text", "it holds the word 'xyzzy'")
 
 
-def test_pauses_and_changes_of_emotion_are_passed_over():
-    marked = "The ship sails at dawn. [pause 1s] Bring 3 lamps! [emotion: sad] Who goes there?"
-    plain, found = (pieces(stream(text, ENGINE, 30.0)) for text in (TEXT, f"{marked} [pause]"))
-    assert len(found) == len(plain) == 3
-    for piece, expected in zip(found, plain, strict=True):
-        np.testing.assert_array_equal(piece["curves"], expected["curves"])
+MARKED = [
+    "Ask [Okafor](/oʊkˈæfɔːɹ/) now.",
+    "[pause 0.7s] Bring the maps. [pause 300ms]",
+    "Take it. [pause 1s] Go away!",
+    "Take [emotion: sad] the boat, Ben, [pause 0.2s] [emotion] and go. [emotion: angry:0.4] Now!",
+]
+
+
+@pytest.mark.parametrize("text", MARKED)
+@pytest.mark.parametrize("fps", [24.0, 59.94])
+def test_a_line_with_marks_sounds_as_it_does_here_and_its_face_comes_to_rest_there(
+    text: str, fps: float
+):
+    hibari, line = Hibari(), Utterance("a", text)
+    given_out = pieces(stream(text, hibari, fps))
+    [speech] = Actor(hibari).synthesize([line])
+    sound = np.concatenate([piece["waveform"][0] for piece in given_out])
+    np.testing.assert_array_equal(sound, speech.waveform)
+    [motion] = animate_moods(VisemeAnimator(), [line], [speech], fps)
+    curves = np.concatenate([piece["curves"][0] for piece in given_out])
+    last = int(given_out[-1]["first_frame"][0, 0])
+    settled = last + round(0.25 * fps) + 1 if last else 0
+    assert len(curves) == len(motion.curves)
+    assert settled < len(curves)
+    np.testing.assert_array_equal(curves[settled:], motion.curves[settled:])
+
+
+def test_a_line_is_cut_at_its_marks_and_sentences():
+    text = "One. Two. [pause 1s] Three, [emotion: sad] four. Five? [pause]"
+    parts = split_parts(Utterance("a", text))
+    assert [part.text for part in parts] == ["One.", "Two.", "Three,", "four.", "Five?"]
+    assert [(part.before_s, part.after_s) for part in parts] == [
+        *((0, 0), (0, 1), (1, 0), (0, 0), (0, 0.5)),
+    ]
+
+
+def test_words_are_where_they_are_heard():
+    given_out = pieces(stream("Take the boat. [pause 1s] Bring the maps. Now!", Hibari(), 30.0))
+    boat, bring, _ = (
+        [start_s + times for times in piece["word_times"][0]]
+        for piece in given_out
+        for start_s in [piece["start_s"][0, 0]]
+    )
+    assert bring[0][0] - boat[-1][1] == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize("text", ["[pause 99s] a", "[emotion: hangry] a", "[pause 1s]"])
+def test_a_wrong_mark_is_refused_before_anything_is_said(text: str):
+    [refused] = stream(text, ENGINE, 30.0)
+    assert isinstance(refused, Refusal)
+    assert refused.column == "text"

@@ -18,10 +18,19 @@ from unitaf import timing
 from unitaf.build import build_face, build_tts
 from unitaf.config import load_config
 from unitaf.errors import BackendError, BackendUnavailable, ConfigError, InputError
+from unitaf.face.moods import animate_moods
 from unitaf.face.triton import TritonFace
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.triton.client import Limits, TritonClient
-from unitaf.triton.tensors import FACE_MODEL, SPEECH_MODEL, TAKE_MODEL, Tensors, encode_utterance
+from unitaf.triton.tensors import (
+    FACE_MODEL,
+    SPEECH_MODEL,
+    TAKE_MODEL,
+    Tensors,
+    encode_speech,
+    encode_utterance,
+)
+from unitaf.tts.acting import Actor
 from unitaf.tts.stub import StubSpeech
 from unitaf.tts.triton import TritonSpeech
 from unitaf.types import Speech, Utterance
@@ -59,7 +68,8 @@ def assert_same(ours: Sequence[Speech], theirs: Sequence[Speech]) -> None:
         for name in ("waveform", "features", "f0"):
             mine, its = getattr(one, name), getattr(other, name)
             assert (mine.shape, mine.tobytes()) == (its.shape, its.tobytes())
-        assert (one.phones, one.words, one.emotion) == (other.phones, other.words, other.emotion)
+        for name in ("phones", "words", "emotion", "moods"):
+            assert getattr(one, name) == getattr(other, name)
 
 
 def test_the_engine_there_says_what_the_engine_here_says_of_itself(tts: TritonSpeech):
@@ -117,6 +127,48 @@ def test_a_take_is_streamed_piece_by_piece(stub_server: TritonServer):
     samples = sum(piece["waveform"].shape[1] for piece in pieces)
     curves = np.concatenate([piece["curves"][0] for piece in pieces])
     assert len(curves) == timing.num_frames(samples, StubSpeech().sample_rate, 30.0)
+
+
+MARKED = (
+    "Put the maps back, [Ben](/bˈɛn/). [pause 0.3s] [emotion: angry] Stop it!"
+    " [emotion: happy:0.6] Maybe Bob brought a boat."
+)
+
+
+def test_a_line_with_marks_is_the_same_by_every_way_through_a_server(stub_server: TritonServer):
+    line = Utterance("a", MARKED, seed=2)
+    tts = speech_of(stub_server, SPEECH_MODEL)
+    face = TritonFace(TritonClient(stub_server.url, FACE_MODEL, IMPATIENT))
+    [speech] = Actor(StubSpeech()).synthesize([line])
+    assert len(speech.moods) == 3
+    assert_same(Actor(tts).synthesize([line]), [speech])
+    assert_same(tts.synthesize([line]), [speech])  # as other clients ask, which know no marks
+    [local] = animate_moods(VisemeAnimator(), [line], [speech], 30.0)
+    [there] = animate_moods(face, [line], [speech], 30.0)
+    # Another numpy computes there; takes of one environment are compared in test_triton_runs.
+    np.testing.assert_allclose(there.curves, local.curves, atol=1e-6)
+    answer = TritonClient(stub_server.url, FACE_MODEL, IMPATIENT).ask(
+        [("a", {**encode_utterance(line), **encode_speech(speech), "fps": np.array([[30.0]])})]
+    )[0]
+    np.testing.assert_allclose(answer["curves"][0], local.curves, atol=1e-6)
+    pieces, _ = asyncio.run(stream(stub_server, line))
+    sound = np.concatenate([piece["waveform"][0] for piece in pieces])
+    np.testing.assert_array_equal(sound, speech.waveform)
+    curves = np.concatenate([piece["curves"][0] for piece in pieces])
+    settled = int(pieces[-1]["first_frame"][0, 0]) + 9  # a quarter of a second later
+    assert settled < len(curves) == len(local.curves)
+    np.testing.assert_allclose(curves[settled:], local.curves[settled:], atol=1e-6)
+
+
+def test_a_line_with_marks_in_one_piece_is_streamed_as_it_is_made_at_once(
+    stub_server: TritonServer,
+):
+    line = Utterance("a", "[pause 0.7s] Bring the [maps](/mˈæps/). [pause 300ms]")
+    [piece], _ = asyncio.run(stream(stub_server, line))
+    [speech] = Actor(StubSpeech()).synthesize([line])
+    [motion] = animate_moods(VisemeAnimator(), [line], [speech], 30.0)
+    np.testing.assert_array_equal(piece["waveform"][0], speech.waveform)
+    np.testing.assert_allclose(piece["curves"][0], motion.curves, atol=1e-6)
 
 
 def test_a_line_that_cannot_be_said_ends_its_stream_with_the_reason(stub_server: TritonServer):

@@ -21,7 +21,7 @@ from unitaf.triton.tensors import (
     encode_utterance,
 )
 from unitaf.tts.stub import StubSpeech
-from unitaf.types import FaceMotion, Phone, Speech, Utterance, Word
+from unitaf.types import FaceMotion, Mood, Phone, Speech, Utterance, Word
 
 FLOATS = st.floats(0, 1)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -53,6 +53,7 @@ def spoken(text: str = "Who goes there?") -> Speech:
         words=(Word("naïve", 0.0, 1 / 3),),
         f0=np.array([0, 220.5], np.float32),
         f0_rate=80.0,
+        moods=(Mood(0.0, (0.1,) * 8), Mood(1 / 3, (0.2,) * 8)),
         alignment_cost=0.1,
     )
 
@@ -94,7 +95,7 @@ def test_a_speech_comes_back():
 
 
 def test_a_speech_without_phones_and_pitch_comes_back():
-    bare = replace(spoken(), phones=(), words=(), f0=np.zeros(0, np.float32), f0_rate=0.0)
+    bare = replace(spoken(), phones=(), words=(), moods=(), f0=np.zeros(0, np.float32), f0_rate=0.0)
     assert_same(decode_speech(encode_speech(bare)), bare)
 
 

@@ -1,6 +1,7 @@
 """A face animator behind a Triton server, in a repository of `unitaf serve export`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -49,15 +50,19 @@ class TritonFace:
     def animate(
         self, utterances: Sequence[Utterance], speeches: Sequence[Speech], fps: float
     ) -> list[FaceMotion]:
-        """Have every speech animated, in order, at any frame rate.
+        """Have every speech animated, in order, at any frame rate; in one emotion, as any face.
 
         Raises:
             InputError: If a speech cannot move a face.
             BackendError: If the server failed, or has another animator than when first asked.
         """
         rate = {FPS.name: np.array([[fps]], np.float64)}
+        # A server mixes moods itself if it is told of any; here `face.moods` does that.
         lines = [
-            (utterance.id, {**encode_utterance(utterance), **encode_speech(speech), **rate})
+            (
+                utterance.id,
+                {**encode_utterance(utterance), **encode_speech(replace(speech, moods=())), **rate},
+            )
             for utterance, speech in zip(utterances, speeches, strict=True)
         ]
         answers = self._client.ask(lines)

@@ -14,6 +14,7 @@ import numpy as np
 from unitaf import timing
 from unitaf.audio import resample
 from unitaf.errors import BackendError, InputError
+from unitaf.face.moods import animate_moods
 from unitaf.triton.refusals import Refusal
 from unitaf.triton.tensors import (
     ENGINE,
@@ -116,7 +117,7 @@ class FaceModel:
                 raise InputError(line.id, f"fps must be above 0 to {MAX_FPS:g}, not {fps:g}", "fps")
             speech = _read_speech(request, line)
             own = speech if "features" in request else self._encode(line, speech)
-            [motion] = self._face.animate([line], [own], fps)
+            [motion] = animate_moods(self._face, [line], [own], fps)
         except InputError as error:
             return Refusal(error.column, error.reason)
         frames = timing.num_frames(speech.num_samples, speech.sample_rate, fps)

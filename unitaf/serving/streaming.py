@@ -1,21 +1,21 @@
 """A line as a stream: sentence after sentence, each with its part of the sound and of the face.
 
 Conventions: one sample clock for the whole line. Frame i is the face at i / fps from the line's
-first sample, and all that is given of a line together has ``timing.num_frames`` frames. The sound
-is that of the sentences said alone, so it is not what `generate` makes of a line of several; pauses
-and changes of emotion that are marked in it are passed over.
+first sample, and all that is given of a line together has ``timing.num_frames`` frames. A line is
+cut at its pauses and changes of emotion, and what is between them into sentences, each said alone.
+So a line in one piece is the take that `generate` makes; of one in several, the sound is the same
+if a mark stands between any two sentences, and the face once it has settled in the last piece.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32
 
 from unitaf import timing
 from unitaf.errors import InputError
 from unitaf.face.envelopes import smoothstep
-from unitaf.marks import without_turns
 from unitaf.rigs.arkit import BLENDSHAPES
 from unitaf.serving.models import Answer, Request, read_line
 from unitaf.triton.refusals import Refusal
@@ -33,8 +33,10 @@ from unitaf.triton.tensors import (
     encode_speech,
     encode_utterance,
 )
+from unitaf.tts.acting import Part, join_parts, parts_of, with_pauses
 from unitaf.tts.sentences import split_sentences
-from unitaf.types import Phone, Speech, Word
+from unitaf.tts.splicing import to_grain
+from unitaf.types import Speech, Utterance
 
 _SETTLE_S = 0.25
 """How long the face takes from where the last sentence left it to where the next wants it."""
@@ -56,25 +58,46 @@ async def stream_take(request: Request, default_fps: float, ask: Ask) -> AsyncIt
     rate = {FPS.name: np.array([[fps]], np.float64)}
     try:
         line = read_line(request, "0")
+        parts = split_parts(line)
     except InputError as error:
         yield Refusal(error.column, error.reason)
         return
     said: list[Speech] = []
     motion = MotionStream(fps)
-    segments = split_segments(without_turns(line.text))
-    for index, text in enumerate(segments):
-        words = encode_utterance(replace(line, text=text))
-        spoken = await ask(SPEECH_MODEL, words)
+    for index, part in enumerate(parts):
+        asked = replace(line, text=part.text, emotion=part.emotion)
+        spoken = await ask(SPEECH_MODEL, encode_utterance(asked))
         if isinstance(spoken, Refusal):
             yield spoken
             return
-        said.append(decode_speech(spoken))
-        whole = join_speeches(said)
+        speech = with_pauses(part, decode_speech(spoken))
+        is_last = index == len(parts) - 1
+        said.append(speech if is_last else to_grain(speech))
+        begun = parts[: index + 1]
+        whole = join_parts(line, begun, said)
+        text = line.text if is_last else " ".join(each.text for each in begun)
+        words = encode_utterance(replace(line, text=text))
         moved = await ask(FACE_MODEL, {**words, **encode_speech(whole), **rate})
         if isinstance(moved, Refusal):
             yield moved
             return
-        yield _piece(said, motion, moved, is_last=index == len(segments) - 1)
+        yield _piece(said, motion, moved, is_last=is_last)
+
+
+def split_parts(line: Utterance) -> list[Part]:
+    """Cut a line at its marks, and what is between them into what is said at once.
+
+    Raises:
+        InputError: If a mark is wrong.
+    """
+    parts: list[Part] = []
+    for part in parts_of(line):
+        texts = split_segments(part.text)
+        for index, text in enumerate(texts):
+            before_s = 0.0 if index else part.before_s
+            after_s = part.after_s if index == len(texts) - 1 else 0.0
+            parts.append(replace(part, text=text, before_s=before_s, after_s=after_s))
+    return parts
 
 
 def split_segments(text: str) -> list[str]:
@@ -88,26 +111,6 @@ def split_segments(text: str) -> list[str]:
         else:
             segments.append(sentence)
     return segments or [text]
-
-
-def join_speeches(speeches: Sequence[Speech]) -> Speech:
-    """Return speeches as one, one after the other."""
-    starts = np.cumsum([0, *(speech.num_samples for speech in speeches)])
-    first = speeches[0]
-    waveform = np.concatenate([speech.waveform for speech in speeches])
-    offsets_s = [int(start) / first.sample_rate for start in starts[:-1]]
-    placed = list(zip(speeches, offsets_s, strict=True))
-    joined = replace(
-        first,
-        waveform=waveform,
-        phones=tuple(_later_phone(p, by_s) for speech, by_s in placed for p in speech.phones),
-        words=tuple(_later_word(w, by_s) for speech, by_s in placed for w in speech.words),
-    )
-    features = _on_one_clock(joined, placed, first.feature_rate, lambda speech: speech.features)
-    if not first.f0_rate:
-        return replace(joined, features=features)
-    f0 = _on_one_clock(joined, placed, first.f0_rate, lambda speech: speech.f0[:, None])
-    return replace(joined, features=features, f0=f0[:, 0])
 
 
 class MotionStream:
@@ -162,29 +165,3 @@ def _piece(said: Sequence[Speech], motion: MotionStream, moved: Tensors, is_last
 
 def _is_spoken(text: str) -> bool:
     return any(character.isalnum() for character in text)
-
-
-def _later_phone(phone: Phone, by_s: float) -> Phone:
-    return replace(phone, start_s=phone.start_s + by_s, end_s=phone.end_s + by_s)
-
-
-def _later_word(word: Word, by_s: float) -> Word:
-    return replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s)
-
-
-def _on_one_clock(
-    joined: Speech,
-    placed: Sequence[tuple[Speech, float]],
-    rate: float,
-    steps_of: Callable[[Speech], Float32[np.ndarray, "steps dim"]],
-) -> Float32[np.ndarray, "all_steps dim"]:
-    """Return the steps of speeches at the steps of the whole: the nearest of the one heard then."""
-    steps = timing.num_frames(joined.num_samples, joined.sample_rate, rate)
-    times: Float64[np.ndarray, " steps"] = timing.frame_times(steps, rate)
-    owners = np.searchsorted([start_s - 1e-9 for _, start_s in placed], times, side="right") - 1
-    parts = []
-    for owner, (speech, start_s) in enumerate(placed):
-        values = steps_of(speech)
-        nearest = np.floor((times[owners == owner] - start_s) * rate + 0.5).astype(np.int64)
-        parts.append(values[np.clip(nearest, 0, len(values) - 1)])
-    return np.concatenate(parts)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from unitaf.rigs.arkit import CHANNELS
-from unitaf.types import EMOTIONS, FaceMotion, Phone, Speech, Utterance, Word
+from unitaf.types import EMOTIONS, Emotion, FaceMotion, Mood, Phone, Speech, Utterance, Word
 
 Tensors = dict[str, Shaped[np.ndarray, "1 ..."]]
 """By name."""
@@ -21,7 +21,7 @@ Tensors = dict[str, Shaped[np.ndarray, "1 ..."]]
 SPEECH_MODEL, FACE_MODEL, TAKE_MODEL = "unitaf_tts", "unitaf_face", "unitaf_take"
 """What the models of a repository are called."""
 
-REVISION = 1
+REVISION = 2
 """Raised when a name, type or meaning changes."""
 
 
@@ -60,6 +60,8 @@ SPEECH = (
     TensorSpec("f0", "FP32", (-1,)),
     TensorSpec("f0_rate", "FP64", (1,)),
     TensorSpec("speech_emotion", "FP64", (len(EMOTIONS),)),
+    TensorSpec("mood_starts", "FP64", (-1,)),
+    TensorSpec("moods", "FP64", (-1, len(EMOTIONS))),
     TensorSpec("alignment_cost", "FP64", (1,)),
 )
 STREAMED_SPEECH = tuple(
@@ -99,7 +101,7 @@ def decode_utterance(tensors: Mapping[str, Any], line_id: str) -> Utterance:
         name: _texts(tensors[name])[0] for name in ("language", "speaker") if name in tensors
     }
     if "emotion" in tensors:
-        given["emotion"] = tuple(float(each) for each in tensors["emotion"][0])
+        given["emotion"] = _emotion(tensors["emotion"][0])
     if "seed" in tensors:
         given["seed"] = int(tensors["seed"][0, 0])
     if "speed" in tensors:
@@ -109,7 +111,8 @@ def decode_utterance(tensors: Mapping[str, Any], line_id: str) -> Utterance:
 
 def encode_speech(speech: Speech) -> Tensors:
     """Return a speech as tensors: all of it."""
-    phones, words = speech.phones, speech.words
+    phones, words, moods = speech.phones, speech.words, speech.moods
+    felt = np.array([mood.emotion for mood in moods], np.float64)
     return {
         "waveform": speech.waveform[None],
         "sample_rate": np.array([[speech.sample_rate]], np.int32),
@@ -123,6 +126,8 @@ def encode_speech(speech: Speech) -> Tensors:
         "f0": speech.f0[None],
         "f0_rate": np.array([[speech.f0_rate]], np.float64),
         "speech_emotion": np.array([speech.emotion], np.float64),
+        "mood_starts": np.array([[mood.start_s for mood in moods]], np.float64),
+        "moods": felt.reshape(1, len(moods), len(EMOTIONS)),
         "alignment_cost": np.array([[speech.alignment_cost]], np.float64),
     }
 
@@ -132,7 +137,7 @@ def decode_speech(tensors: Mapping[str, Any]) -> Speech:
     labels, texts = _texts(tensors["phones"]), _texts(tensors["words"])
     phone_rows = zip(labels, tensors["phone_times"][0], tensors["phone_stress"][0], strict=True)
     word_rows = zip(texts, tensors["word_times"][0], strict=True)
-    emotion = tuple(float(each) for each in tensors["speech_emotion"][0])
+    mood_rows = zip(tensors["mood_starts"][0], tensors["moods"][0], strict=True)
     return Speech(
         waveform=tensors["waveform"][0],
         sample_rate=int(tensors["sample_rate"][0, 0]),
@@ -147,7 +152,8 @@ def decode_speech(tensors: Mapping[str, Any]) -> Speech:
         ),
         f0=tensors["f0"][0],
         f0_rate=float(tensors["f0_rate"][0, 0]),
-        emotion=emotion,  # type: ignore[arg-type]  # the specification says how many
+        emotion=_emotion(tensors["speech_emotion"][0]),
+        moods=tuple(Mood(float(start_s), _emotion(felt)) for start_s, felt in mood_rows),
         alignment_cost=float(tensors["alignment_cost"][0, 0]),
     )
 
@@ -187,6 +193,11 @@ def _strings(texts: Sequence[str]) -> Shaped[np.ndarray, "1 texts"]:
 
 def _texts(tensor: Shaped[np.ndarray, "1 texts"]) -> list[str]:
     return [data.decode() for data in tensor[0]]
+
+
+def _emotion(strengths: Shaped[np.ndarray, " emotions"]) -> Emotion:
+    emotion = tuple(float(each) for each in strengths)
+    return emotion  # type: ignore[return-value]  # the specification says how many
 
 
 def _times(spans: Sequence[Phone] | Sequence[Word]) -> Shaped[np.ndarray, "1 spans 2"]:

@@ -9,9 +9,23 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from unitaf.errors import InputError
-from unitaf.marks import Stretch, has_turns, stretches
+from unitaf.marks import has_turns, stretches
 from unitaf.tts.splicing import edges_s, splice, with_head, with_tail
-from unitaf.types import Speech, Utterance
+from unitaf.types import Emotion, Speech, Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a line is said in one go, and the pauses around it."""
+
+    text: str
+    emotion: Emotion
+    before_s: float
+    """The pause between what comes before and this; 0 for none."""
+    after_s: float
+    is_first: bool
+    """Of its line."""
+    is_last: bool
 
 
 class Sayer(Protocol):
@@ -50,41 +64,60 @@ class Actor:
         """
         if not any(has_turns(said.text) for said in utterances):
             return self.tts.synthesize(utterances)
-        plans = [_plan(said) for said in utterances]
-        parts = [
-            replace(said, text=stretch.text, emotion=stretch.emotion)
+        plans = [parts_of(said) for said in utterances]
+        asked = [
+            replace(said, text=part.text, emotion=part.emotion)
             for said, plan in zip(utterances, plans, strict=True)
-            for stretch in plan
-            if stretch.text
+            for part in plan
         ]
-        speeches = iter(self.tts.synthesize(parts))
+        speeches = iter(self.tts.synthesize(asked))
         return [
-            _joined(said, plan, [next(speeches) for stretch in plan if stretch.text])
+            join_parts(said, plan, [with_pauses(part, next(speeches)) for part in plan])
             for said, plan in zip(utterances, plans, strict=True)
         ]
 
 
-def _plan(said: Utterance) -> list[Stretch]:
+def parts_of(said: Utterance) -> list[Part]:
+    """Cut a line at its marks.
+
+    Raises:
+        InputError: If they are wrong, or there is nothing else.
+    """
+    if not has_turns(said.text):
+        return [Part(said.text, said.emotion, 0.0, 0.0, is_first=True, is_last=True)]
     try:
         plan = list(stretches(said.text, said.emotion))
     except ValueError as error:
         raise InputError(said.id, str(error)) from error
-    if not any(stretch.text for stretch in plan):
+    spoken = [stretch for stretch in plan if stretch.text]
+    if not spoken:
         raise InputError(said.id, "there is nothing to say besides its marks")
-    return plan
+    pauses_s = [stretch.pause_s for stretch in spoken]
+    pauses_s.append(0.0 if plan[-1].text else plan[-1].pause_s)
+    last = len(spoken) - 1
+    return [
+        Part(each.text, each.emotion, each.pause_s, pauses_s[i + 1], i == 0, i == last)
+        for i, each in enumerate(spoken)
+    ]
 
 
-def _joined(said: Utterance, plan: Sequence[Stretch], speeches: Sequence[Speech]) -> Speech:
-    if len(plan) == 1 and not plan[0].pause_s:
+def with_pauses(part: Part, speech: Speech) -> Speech:
+    """Return what was said of a part with its share of the pauses around it.
+
+    Between two parts each has half of the pause, and no other silence; at the ends of a line a
+    pause is added to the silence there.
+    """
+    if part.before_s:
+        own_s = edges_s(speech)[0] + part.before_s
+        speech = with_head(speech, own_s if part.is_first else 0.5 * part.before_s)
+    if part.after_s:
+        own_s = edges_s(speech)[1] + part.after_s
+        speech = with_tail(speech, own_s if part.is_last else 0.5 * part.after_s)
+    return speech
+
+
+def join_parts(said: Utterance, parts: Sequence[Part], speeches: Sequence[Speech]) -> Speech:
+    """Return the parts of a line, `with_pauses`, as one speech."""
+    if len(parts) == 1 and not parts[0].before_s and not parts[0].after_s:
         return speeches[0]
-    pauses_s = [stretch.pause_s for stretch in plan if stretch.text]
-    parts = list(speeches)
-    for index, pause_s in enumerate(pauses_s):
-        if pause_s and index:
-            parts[index - 1] = with_tail(parts[index - 1], 0.5 * pause_s)
-            parts[index] = with_head(parts[index], 0.5 * pause_s)
-        elif pause_s:
-            parts[0] = with_head(parts[0], edges_s(parts[0])[0] + pause_s)
-    if not plan[-1].text:
-        parts[-1] = with_tail(parts[-1], edges_s(parts[-1])[1] + plan[-1].pause_s)
-    return replace(splice(parts), emotion=said.emotion)
+    return replace(splice(speeches), emotion=said.emotion)

@@ -92,7 +92,7 @@ def splice(speeches: Sequence[Speech]) -> Speech:
     clocks = {(s.sample_rate, s.feature_rate, s.f0_rate, s.features.shape[1]) for s in speeches}
     if len(clocks) != 1:
         raise ValueError(f"speeches of {len(clocks)} different clocks cannot be joined")
-    whole = [_to_grain(speech) for speech in speeches[:-1]] + [speeches[-1]]
+    whole = [to_grain(speech) for speech in speeches[:-1]] + [speeches[-1]]
     starts_s = np.cumsum([0.0, *(speech.duration_s for speech in whole)])
     phones: list[Phone] = []
     words: list[Word] = []
@@ -111,6 +111,12 @@ def splice(speeches: Sequence[Speech]) -> Speech:
         words=tuple(words),
         moods=_moods(whole, starts_s),
     )
+
+
+def to_grain(speech: Speech) -> Speech:
+    """Return a speech with silence to the end of its last grain."""
+    grain = _grain(speech)
+    return _extended(speech, -(-speech.num_samples // grain) * grain)
 
 
 def _moods(speeches: Sequence[Speech], starts_s: Iterable[float]) -> tuple[Mood, ...]:
@@ -132,11 +138,6 @@ def _grain(speech: Speech) -> int:
 
 def _steps(num_samples: int, speech: Speech, rate: float) -> int:
     return timing.num_frames(num_samples, speech.sample_rate, rate) if rate > 0 else 0
-
-
-def _to_grain(speech: Speech) -> Speech:
-    grain = _grain(speech)
-    return _extended(speech, -(-speech.num_samples // grain) * grain)
 
 
 def _silence_like(speech: Speech, num_samples: int, *, at_end: bool) -> Speech:
