@@ -196,8 +196,7 @@ def _texts(tensor: Shaped[np.ndarray, "1 texts"]) -> list[str]:
 
 
 def _emotion(strengths: Shaped[np.ndarray, " emotions"]) -> Emotion:
-    emotion = tuple(float(each) for each in strengths)
-    return emotion  # type: ignore[return-value]  # the specification says how many
+    return tuple(float(each) for each in strengths)  # type: ignore[return-value]  # as specified
 
 
 def _times(spans: Sequence[Phone] | Sequence[Word]) -> Shaped[np.ndarray, "1 spans 2"]:
