@@ -10,6 +10,11 @@ import pytest
 import ray
 
 from tests.servers import SeaweedFS
+from tests.serving.faulty_model import write_faulty_model
+from tests.serving.public_indextts2 import CLIP, SPEECH, write_indextts2_model
+from tests.serving.triton_server import HIBARI_JOB, STUB_JOB, TritonServer, running
+from unitaf.config import load_config
+from unitaf.serving.repository import export_repository
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +53,29 @@ def ray_cluster(seaweed: SeaweedFS) -> Iterator[str]:
     )
     yield context.address_info["address"]
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def stub_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    """Serves the silent engine, the face by rules, and a model that does harm."""
+    folder = tmp_path_factory.mktemp("triton")
+    export_repository(folder / "repository", load_config(None, STUB_JOB))
+    write_faulty_model(folder / "repository")
+    yield from running(folder)
+
+
+@pytest.fixture(scope="session")
+def hibari_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    """Serves the embedded voice, a little fast, and the embedded face in a style."""
+    folder = tmp_path_factory.mktemp("triton")
+    export_repository(folder / "repository", load_config(None, HIBARI_JOB))
+    yield from running(folder)
+
+
+@pytest.fixture(scope="session")
+def indextts2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    """Speaks IndexTTS2's public protocol: ``indextts2`` repeats clips, ``speaking`` speaks."""
+    folder = tmp_path_factory.mktemp("triton")
+    write_indextts2_model(folder / "repository", "indextts2", CLIP)
+    write_indextts2_model(folder / "repository", "speaking", SPEECH)
+    yield from running(folder)

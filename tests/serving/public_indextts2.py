@@ -1,7 +1,7 @@
-"""A model of a Triton server that speaks IndexTTS2's public protocol.
+"""Models of a Triton server that speak IndexTTS2's public protocol.
 
-It repeats the voice clip's samples, more softly the stronger the emotion, a tenth of a second for
-each character, and pads to the longest of its batch, as that server does.
+They pad to the longest of a batch, as that server does. What they say is no IndexTTS2's: see
+`CLIP` and `SPEECH`.
 """
 
 from pathlib import Path
@@ -29,12 +29,18 @@ import io
 import numpy as np
 import soundfile
 import triton_python_backend_utils as pb
+from unitaf.audio import resample
+from unitaf.tts.hibari import Hibari
+from unitaf.types import Utterance
 
 def given(request, name):
     tensor = pb.get_input_tensor_by_name(request, name)
     return None if tensor is None else tensor.as_numpy()[0]
 
 class TritonPythonModel:
+    def initialize(self, args):
+        self.engine = Hibari()
+
     def execute(self, requests):
         sounds = [self.say(request) for request in requests]
         longest = max(map(len, sounds))
@@ -47,6 +53,10 @@ class TritonPythonModel:
             for sound in sounds
         ]
 
+"""
+
+
+CLIP = """
     def say(self, request):
         data = given(request, "speaker_audio")[0]
         if given(request, "emo_speaker_audio") is not None:
@@ -59,11 +69,22 @@ class TritonPythonModel:
         length = 2205 * len(given(request, "text")[0].decode())
         return (np.resize(clip, length) * scale).astype(np.int16)
 """
+"""The voice clip's samples again, more softly the stronger the emotion, and for a tenth of a second
+for each character."""
+
+SPEECH = """
+    def say(self, request):
+        text = given(request, "text")[0].decode()
+        speech = self.engine.synthesize([Utterance("line", text)])[0]
+        wave = resample(speech.waveform, speech.sample_rate, 22050)
+        return np.rint(32767 * np.clip(wave, -1, 1)).astype(np.int16)
+"""
+"""The embedded voice."""
 
 
-def write_indextts2_model(repository: Path) -> None:
-    """Write the model ``indextts2``."""
-    version = repository / "indextts2" / "1"
+def write_indextts2_model(repository: Path, name: str, saying: str) -> None:
+    """Write a model that says lines in one of the ways above."""
+    version = repository / name / "1"
     version.mkdir(parents=True)
-    (version / "model.py").write_text(_MODEL)
+    (version / "model.py").write_text(_MODEL + saying)
     (version.parent / "config.pbtxt").write_text(_CONFIG)

@@ -12,8 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.serving.conftest import HIBARI_JOB, STUB_JOB
-from tests.serving.triton_server import PYTHON, TritonServer
+from tests.serving.triton_server import HIBARI_JOB, PYTHON, STUB_JOB, TritonServer
 from unitaf import generate, open_store
 from unitaf.config import GenerateConfig, dump_config, load_config
 from unitaf.errors import BackendUnavailable

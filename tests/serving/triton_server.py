@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,10 @@ ENVIRONMENT = Path(__file__).parents[2] / ".venv-triton"
 ones. Bytes are compared with those of the same environment."""
 
 PYTHON = ENVIRONMENT / "bin" / "python"
+STUB_JOB = ("tts.kind=stub", "face.kind=visemes", "output.fps=30")
+HIBARI_JOB = ("tts={kind: hibari, speed: 1.25}", "face={kind: auto, style: lively}")
+"""What two servers of `tests.conftest` serve."""
+
 _START_S = 120.0
 _LEAVE_S = 2.0
 
@@ -138,3 +143,13 @@ class TritonServer:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the server is not ready in {_START_S:g} s: {self.log}")
             time.sleep(0.05)
+
+
+def running(folder: Path) -> Iterator[TritonServer]:
+    """Start a server of the repository in a folder; close it in the end."""
+    server = TritonServer(folder / "server", folder / "repository")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()

@@ -7,16 +7,23 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tests.serving.triton_server import TritonServer
 from unitaf import timing
+from unitaf.audio import encode_audio
 from unitaf.errors import InputError
+from unitaf.triton.client import Limits, TritonClient
+from unitaf.triton.tensors import SPEECH_MODEL
 from unitaf.tts.espeak import Espeak
 from unitaf.tts.hibari import Hibari
+from unitaf.tts.indextts2.references import VoiceSource
+from unitaf.tts.indextts2_server import IndexTts2Server
 from unitaf.tts.kokoro.engine import Kokoro
-from unitaf.tts.kokoro.files import KokoroFiles
 from unitaf.tts.stub import StubSpeech
+from unitaf.tts.triton import TritonSpeech
 from unitaf.types import Speech, TextToSpeech, Utterance
 
-ENGINES = [Hibari, Kokoro, Espeak, StubSpeech]
+ENGINES = [Hibari, Kokoro, Espeak, StubSpeech, TritonSpeech, IndexTts2Server]
+RATE = 22050
 Make = Callable[[], TextToSpeech]
 ANGRY = (0.0, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 UTTERANCES = (
@@ -26,13 +33,26 @@ UTTERANCES = (
 )
 
 
-def maker(engine: Callable[..., TextToSpeech], files: KokoroFiles) -> Make:
-    return partial(Kokoro, files, "jf_alpha") if engine is Kokoro else engine
+def maker(engine: Callable[..., TextToSpeech], request: pytest.FixtureRequest) -> Make:
+    """Return what makes an engine; those on servers are asked for, and theirs are started."""
+    if engine is Kokoro:
+        return partial(Kokoro, request.getfixturevalue("kokoro_files"), "jf_alpha")
+    if engine is TritonSpeech:
+        server: TritonServer = request.getfixturevalue("stub_server")
+        return partial(TritonSpeech, TritonClient(server.url, SPEECH_MODEL, Limits()))
+    if engine is IndexTts2Server:
+        server = request.getfixturevalue("indextts2_server")
+        clip = request.getfixturevalue("tmp_path_factory").mktemp("voice") / "clip.wav"
+        clip.write_bytes(encode_audio(np.full(RATE, 0.1, np.float32), RATE, "wav"))
+        client = TritonClient(server.url, "speaking", Limits())
+        voices = {"*": VoiceSource(str(clip))}
+        return lambda: IndexTts2Server(client, voices, Hibari())
+    return engine
 
 
 @pytest.fixture(scope="module", params=ENGINES, ids=lambda engine: engine.__name__)
-def make(request: pytest.FixtureRequest, kokoro_files: KokoroFiles) -> Make:
-    return maker(request.param, kokoro_files)
+def make(request: pytest.FixtureRequest) -> Make:
+    return maker(request.param, request)
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +156,11 @@ def test_says_what_it_is(make: Make, engine: TextToSpeech) -> None:
     assert engine.languages
 
 
-def test_engines_have_different_fingerprints(kokoro_files: KokoroFiles) -> None:
-    made = [maker(engine, kokoro_files)() for engine in ENGINES]
-    assert len({engine.fingerprint for engine in made}) == len(ENGINES)
+def test_engines_have_different_fingerprints(request: pytest.FixtureRequest) -> None:
+    found = {engine: maker(engine, request)().fingerprint for engine in ENGINES}
+    # A take has the key that it would have if the engine were here.
+    assert found.pop(TritonSpeech) == found[StubSpeech]
+    assert len(set(found.values())) == len(found)
 
 
 def test_a_recording_is_encoded_on_its_own_clock(

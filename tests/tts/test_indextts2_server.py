@@ -1,13 +1,10 @@
 """IndexTTS2's public protocol, spoken with a model of a real Triton server that keeps to it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.serving.conftest import running
-from tests.serving.public_indextts2 import write_indextts2_model
 from tests.serving.triton_server import TritonServer
 from unitaf.audio import encode_audio
 from unitaf.build import build_face, build_tts
@@ -18,13 +15,6 @@ from unitaf.types import TextToSpeech, Utterance
 
 ANGRY = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 RATE = 22050
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
-    folder = tmp_path_factory.mktemp("triton")
-    write_indextts2_model(folder / "repository")
-    yield from running(folder)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +38,10 @@ def line(text: str, **more: object) -> Utterance:
     return Utterance(text, text, **{"speaker": "Ann", **more})
 
 
-def test_lines_of_a_batch_come_back_without_the_padding(server: TritonServer, clips: Path):
-    tts = engine(server.url, clips)
+def test_lines_of_a_batch_come_back_without_the_padding(
+    indextts2_server: TritonServer, clips: Path
+):
+    tts = engine(indextts2_server.url, clips)
     lines = [line("Stop!"), line("Who goes there at night?"), line("Now.")]
     speeches = tts.synthesize(lines)
     assert [speech.num_samples for speech in speeches] == [2205 * len(u.text) for u in lines]
@@ -60,24 +52,26 @@ def test_lines_of_a_batch_come_back_without_the_padding(server: TritonServer, cl
         assert speech.features.shape[1] == tts.feature_dim == 0
 
 
-def test_the_emotion_of_a_line_is_sent_as_numbers(server: TritonServer, clips: Path):
-    [speech] = engine(server.url, clips).synthesize([line("Stop!", emotion=ANGRY)])
+def test_the_emotion_of_a_line_is_sent_as_numbers(indextts2_server: TritonServer, clips: Path):
+    [speech] = engine(indextts2_server.url, clips).synthesize([line("Stop!", emotion=ANGRY)])
     assert np.abs(speech.waveform).max() == pytest.approx(0.25, abs=1e-3)
 
 
-def test_the_emotion_of_a_voice_is_sent_as_a_clip_with_its_share(server: TritonServer, clips: Path):
+def test_the_emotion_of_a_voice_is_sent_as_a_clip_with_its_share(
+    indextts2_server: TritonServer, clips: Path
+):
     voice = f", emotion: {clips}/rage.wav, alpha: 0.8"
-    tts = engine(server.url, clips, voice=voice)
+    tts = engine(indextts2_server.url, clips, voice=voice)
     [speech] = tts.synthesize([line("Stop!")])
     assert np.abs(speech.waveform).max() == pytest.approx(0.4, abs=1e-3)
     crossings = (np.diff(np.signbit(speech.waveform)) != 0).sum()
     assert crossings / speech.duration_s == pytest.approx(400, abs=5)
-    assert tts.fingerprint != engine(server.url, clips).fingerprint
+    assert tts.fingerprint != engine(indextts2_server.url, clips).fingerprint
 
 
-def test_the_face_hears_speech_without_features(server: TritonServer, clips: Path):
+def test_the_face_hears_speech_without_features(indextts2_server: TritonServer, clips: Path):
     job = load_config(None, [])
-    tts = engine(server.url, clips)
+    tts = engine(indextts2_server.url, clips)
     face = build_face(job.face, tts)
     lines = [line("Stop!")]
     [motion] = face.animate(lines, tts.synthesize(lines), 30.0)
@@ -85,8 +79,8 @@ def test_the_face_hears_speech_without_features(server: TritonServer, clips: Pat
     assert face.fingerprint != VisemeAnimator().fingerprint
 
 
-def test_features_may_be_those_of_the_embedded_voice(server: TritonServer, clips: Path):
-    tts = engine(server.url, clips, "tts.features=hibari")
+def test_features_may_be_those_of_the_embedded_voice(indextts2_server: TritonServer, clips: Path):
+    tts = engine(indextts2_server.url, clips, "tts.features=hibari")
     assert tts.languages == {"en"}
     [speech] = tts.synthesize([line("Who goes there at night?")])
     assert speech.sample_rate == tts.sample_rate == 24000
