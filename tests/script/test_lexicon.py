@@ -113,6 +113,12 @@ def test_every_format_says_the_same(tmp_path, write):
         ("l.csv", "word,sounds\nHQ,x\n", "line 1: the columns must be word and some of"),
         ("l.csv", "word,say,case\nHQ,x,never\n", "line 2: case: .*'never'"),
         ("l.txt", "", "must end in .yaml, .csv"),
+        ("l.yaml", "- {word: ' ', say: x}\n", "line 1: word: .*at least 1 character"),
+        ("l.yaml", "- {word: '[HQ]', say: x}\n", r"line 1: word: .*no brackets"),
+        ("l.yaml", "- {word: HQ, say: '[pause 2s] x'}\n", "line 1: say: .*no brackets"),
+        ("l.yaml", "- {word: [HQ], say: x}\n", "line 1: word must be text"),
+        ("l.yaml", "- {word: HQ, say: x, say: y}\n", "line 1: 'say' is there twice"),
+        ("l.yaml", "- {[a]: HQ}\n", "line 1: a name must be text"),
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path, name, text, message):
@@ -121,6 +127,13 @@ def test_mistakes_are_named_with_their_line(tmp_path, name, text, message):
     with pytest.raises(ConfigError, match=message) as caught:
         read_lexicon([path])
     assert str(path) in str(caught.value)
+
+
+def test_nothing_is_nothing_in_yaml(tmp_path):
+    path = tmp_path / "l.yaml"
+    path.write_text("- {word: ' HQ ', say: headquarters, ipa: null, speaker: ~}\n")
+    (located,) = read_lexicon([path]).entries
+    assert located.entry == LexiconEntry(word="HQ", say="headquarters")
 
 
 def test_a_missing_file_is_said_so(tmp_path):

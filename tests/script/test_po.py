@@ -79,6 +79,14 @@ def test_a_template_speaks_its_source_and_plurals_are_rejected(tmp_path):
     assert "plural forms" in reject.reason
 
 
+def test_headers_may_be_wrapped_and_comments_have_any_form(tmp_path):
+    path = tmp_path / "a.po"
+    plural = '"Plural-Forms: nplurals=2; "\n"plural=(n != 1);\\n"\n\n'
+    obsolete = '#~ msgid "old\n'
+    path.write_text(f'{HEADER.rstrip()}\n{plural}# "mine\nmsgid "a"\nmsgstr "b"\n{obsolete}')
+    assert [x.utterance for x in read(path).lines] == [Utterance("a", "b", "fr")]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -88,6 +96,10 @@ def test_a_template_speaks_its_source_and_plurals_are_rejected(tmp_path):
             "line 4: .*'French' is not a language",
         ),
         (HEADER + 'msgid "a"\nbogus "b"\n', "see line 7"),
+        (HEADER + 'msgid "a"\nmsgstr "b\n', "line 7: a string lacks its closing quote"),
+        (HEADER + 'msgid "a"\nmsgstr "b" "c"\n', "line 7: .* or has a quote without a backslash"),
+        (HEADER + 'msgid "a"\nmsgstr "b"\n"c\\"\n', "line 8: a string lacks"),
+        (HEADER.replace("Language:", "Language"), "line 4: the header has 'Language fr' where"),
         (HEADER + 'msgid "caf\udce9"\nmsgstr "b"\n', "line 6: the file is not utf-8"),
     ],
 )

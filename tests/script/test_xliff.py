@@ -78,6 +78,7 @@ def test_a_file_by_another_tool_gives_what_a_csv_by_hand_gives(tmp_path, new):
         (TWO.replace('trgLang="fr"', 'trgLang="French"'), "line 2: .*'French' is not a language"),
         ('<!DOCTYPE x [<!ENTITY a "b">]><xliff>&a;</xliff>', "DOCTYPE is not allowed"),
         ("<html/>", "line 1: the file is html, not xliff"),
+        (TWO.replace("<source>", "<source>&nbsp;", 1), "line \\d: broken XML: Entity 'nbsp' not"),
     ],
 )
 def test_a_bad_file_is_told_with_its_line(tmp_path, text, message):

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from unitaf.config import CastConfig, RoleConfig, first_problem
 from unitaf.errors import ConfigError
 from unitaf.script.language import canonical_language
-from unitaf.script.tables import YAML_SUFFIXES, compose_yaml, read_table
+from unitaf.script.tables import NULL, YAML_SUFFIXES, compose_yaml, read_table, written
 
 EVERYBODY = "*"
 """The speaker that a table calls the default."""
@@ -33,7 +33,6 @@ _COLUMNS = ("speaker", "language", *RoleConfig.model_fields)
 _NUMBERS = ("speed", "pitch")
 
 _WORDS = [("engine",), ("voice",), ("style",)]
-_NULL = "tag:yaml.org,2002:null"
 
 Place = tuple[str | int, ...]
 """Where a word stands among the settings: ("speakers", "Ann", "voice")."""
@@ -104,7 +103,7 @@ class _Reader:
         """Return what a node holds, and note the lines of what is in it."""
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
-        if place[-1:] in _WORDS and node.tag != _NULL:
+        if place[-1:] in _WORDS and node.tag != NULL:
             return node.value  # As it is written: a voice "no" is not false.
         return self._loader.construct_object(node, deep=True)
 
@@ -112,19 +111,18 @@ class _Reader:
         values: dict[str, Any] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                raise ConfigError(f"{self._file}, line {line}: a name must be text")
-            name = self._name(key.value, place, line)
+            text = written(key, "a name", f"{self._file}, line {line}")
+            name = self._name(text, place, line)
             if name in values:
                 raise ConfigError(f"{self._file}, line {line}: {name!r} is there twice")
             self._lines[(*place, name)] = line
             values[name] = self.value(value, (*place, name))
         return values
 
-    def _name(self, written: str, place: Place, line: int) -> str:
+    def _name(self, text: str, place: Place, line: int) -> str:
         if place[-1:] == ("languages",):
-            return _tag(written, self._file, line)
-        return _speaker(written) if place == ("speakers",) else written
+            return _tag(text, self._file, line)
+        return _speaker(text) if place == ("speakers",) else text
 
 
 def _read_table(path: Path, sheet: str | None) -> tuple[dict[str, Any], dict[Place, int]]:
@@ -172,14 +170,14 @@ def _number(text: str) -> str | float:
         return text
 
 
-def _speaker(written: str) -> str:
+def _speaker(text: str) -> str:
     """Return a speaker as `script.lines` reads it."""
-    return unicodedata.normalize("NFC", written.strip())
+    return unicodedata.normalize("NFC", text.strip())
 
 
-def _tag(written: str, file: str, line: int) -> str:
+def _tag(text: str, file: str, line: int) -> str:
     """Return a language tag in its usual case; empty if there is none."""
     try:
-        return canonical_language(written) if written else ""
+        return canonical_language(text) if text else ""
     except ValueError as error:
         raise ConfigError(f"{file}, line {line}: {error}") from error

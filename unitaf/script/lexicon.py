@@ -18,17 +18,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from unitaf.config import first_problem
 from unitaf.config.settings import Settings
 from unitaf.errors import ConfigError
 from unitaf.marks import EMOTION, PAUSE, PRONUNCIATION
 from unitaf.script.language import canonical_language
-from unitaf.script.tables import YAML_SUFFIXES, compose_yaml, read_table
+from unitaf.script.tables import NULL, YAML_SUFFIXES, compose_yaml, read_table, written
 
 _MARKS = re.compile(
     "|".join(mark.pattern for mark in (PRONUNCIATION, PAUSE, EMOTION)), re.IGNORECASE
@@ -40,13 +40,15 @@ _LETTER = r"[^\W_]"
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]")
 """Scripts that put no space between words."""
 
+_Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
 
 class LexiconEntry(Settings):
     """One word or phrase."""
 
-    word: str = Field(min_length=1)
-    say: str | None = Field(None, min_length=1, description="Another spelling, read in its place.")
-    ipa: str | None = Field(None, min_length=1, description="Its sounds, with stress marks.")
+    word: _Words
+    say: _Words | None = Field(None, description="Another spelling, read in its place.")
+    ipa: _Words | None = Field(None, description="Its sounds, with stress marks.")
     language: str | None = Field(None, description="A tag; pt also counts for pt-BR.")
     speaker: str | None = Field(None, description="Whose word it is; empty: everybody's.")
     case: Literal["any", "exact"] = "any"
@@ -67,7 +69,7 @@ class Lexicon:
         entries: Any order.
 
     Raises:
-        ConfigError: If an entry says nothing, or two say different things of one word.
+        ConfigError: If an entry says nothing or has a mark in it, or two are of one word.
     """
 
     def __init__(self, entries: Sequence[Located]) -> None:
@@ -76,6 +78,10 @@ class Lexicon:
             entry = located.entry
             if entry.say is None and entry.ipa is None:
                 raise ConfigError(f"{located.place}: {entry.word!r} has neither say nor ipa")
+            for name, words in (("word", entry.word), ("say", entry.say or "")):
+                if "[" in words or "]" in words:
+                    reason = f"{name}: {words!r} must have no brackets, which stand for marks"
+                    raise ConfigError(f"{located.place}: {reason}")
             word = entry.word if entry.case == "exact" else entry.word.casefold()
             key = (word, entry.language, entry.speaker, entry.case)
             other = seen.setdefault(key, located)
@@ -192,5 +198,18 @@ def _read_yaml(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         line = item.start_mark.line + 1
         if not isinstance(item, yaml.MappingNode):
             raise ConfigError(f"{path}, line {line}: an entry looks like '{{word: HQ, say: ...}}'")
-        # As they are written: the word "no" is not false.
-        yield line, {key.value: value.value for key, value in item.value}
+        yield line, _read_mapping(item, f"{path}, line {line}")
+
+
+def _read_mapping(item: yaml.MappingNode, place: str) -> dict[str, str]:
+    """Return values as they are written: the word "no" is not false."""
+    values: dict[str, str] = {}
+    names = set()
+    for key, value in item.value:
+        name = written(key, "a name", place)
+        if name in names:
+            raise ConfigError(f"{place}: {name!r} is there twice")
+        names.add(name)
+        if value.tag != NULL:
+            values[name] = written(value, name, place)
+    return values

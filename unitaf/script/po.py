@@ -24,6 +24,11 @@ _NAMES = ("line_id", "text", "language", *NOTE_COLUMNS, "state", "source_text", 
 _CHARSET = re.compile(rb"charset=([^\s\"\\]+)")
 _LANGUAGE = re.compile(r"^\"Language:\s*([^\\\"]*)", re.MULTILINE)
 _UNFILLED = "CHARSET"
+_STRING = re.compile(r'[^"#]*"(?:[^"\\]|\\.)*"')
+"""A row with a string: a word before it or none."""
+_ENTRY = re.compile(r"^msg(?:ctxt|id)\b", re.MULTILINE)
+_HEADER = re.compile(r'^msgid[ \t]+""\n+msgstr[ \t]+((?:"(?:[^"\\\n]|\\.)*"\s*)+)', re.MULTILINE)
+_FIELD = re.compile(r"[A-Za-z][A-Za-z-]*:|$")
 
 
 def po_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
@@ -34,6 +39,8 @@ def po_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
     """
     data = path.read_bytes()
     text = _decode(path, data, _encoding(path, data))
+    _check_strings(path, text)
+    _check_header(path, text)
     language = _language(path, text)
     try:
         entries = polib.pofile(text)
@@ -101,6 +108,33 @@ def _decode(path: Path, data: bytes, encoding: str) -> str:
             f"script {path}, line {line}: the file is not {encoding.removesuffix('-sig')}; "
             "save it as UTF-8 and say so in its header"
         ) from error
+
+
+def _check_strings(path: Path, text: str) -> None:
+    """Refuse what polib would read without its last character."""
+    for number, row in enumerate(map(str.strip, text.split("\n")), start=1):
+        if '"' in row and row[0] != "#" and _STRING.fullmatch(row) is None:
+            raise ConfigError(
+                f"script {path}, line {number}: a string lacks its closing quote, or has a quote"
+                " without a backslash"
+            )
+
+
+def _check_header(path: Path, text: str) -> None:
+    entry = _ENTRY.search(text)
+    header = entry and _HEADER.match(text, entry.start())
+    if header is None:
+        return
+    before = "\\n"
+    for number, row in enumerate(header[1].split("\n"), text.count("\n", 0, header.start(1)) + 1):
+        content = row.strip()[1:-1]
+        if before.endswith("\\n") and _FIELD.match(content) is None:
+            shown = content.removesuffix("\\n")[:60]
+            raise ConfigError(
+                f"script {path}, line {number}: the header has {shown!r} where a field such as"
+                " 'Language: fr' should be"
+            )
+        before = content or before
 
 
 def _language(path: Path, text: str) -> str:

@@ -15,6 +15,8 @@ from unitaf.script.spreadsheet import Sheet
 
 YAML_SUFFIXES = (".yaml", ".yml")
 SUFFIXES = (".csv", ".tsv", ".xlsx")
+NULL = "tag:yaml.org,2002:null"
+"""The tag of nothing in YAML."""
 
 
 def compose_yaml(path: Path, what: str) -> yaml.Node | None:
@@ -32,6 +34,22 @@ def compose_yaml(path: Path, what: str) -> yaml.Node | None:
             return yaml.compose(file, yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def written(node: yaml.Node, what: str, place: str) -> str:
+    """Return a text of a YAML file as it is written.
+
+    Args:
+        node: The text, or what stands in its place.
+        what: What messages call it.
+        place: The file and the line, for messages.
+
+    Raises:
+        ConfigError: If it is no text.
+    """
+    if not isinstance(node, yaml.ScalarNode):
+        raise ConfigError(f"{place}: {what} must be text")
+    return str(node.value)
 
 
 def read_table(

@@ -48,9 +48,12 @@ def _records(path: Path, leaves_out: bool) -> Iterator[Record | LeftOut]:
         with open(path, "rb") as file:
             yield from _units(path, file, leaves_out)
     except etree.XMLSyntaxError as error:
-        line = error.lineno or 1
+        line, reason = error.lineno or 1, error.msg
+        if error.msg == "no element found" and len(error.error_log):
+            # All that lxml says itself of an unknown entity.
+            line, reason = error.error_log[-1].line, error.error_log[-1].message
         raise ConfigError(
-            f"script {path}, line {line}: broken XML: {error.msg}; export the file anew"
+            f"script {path}, line {line}: broken XML: {reason}; export the file anew"
         ) from error
 
 
