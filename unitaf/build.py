@@ -101,7 +101,7 @@ def _build_espeak(config: EspeakConfig) -> TextToSpeech:
     from unitaf.tts.espeak import Espeak
 
     try:
-        return Espeak(config.voice, config.speed)
+        return Espeak(config.voice, config.speed, config.pitch)
     except ValueError as error:
         raise ConfigError(f"tts: {error}") from error
 

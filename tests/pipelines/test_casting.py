@@ -72,6 +72,14 @@ def test_a_style_moves_rules_as_it_moves_the_network() -> None:
     assert "strength=1.2 " in cast.performer("ann", "en").face.fingerprint
 
 
+def test_pitch_is_for_engines_that_have_it() -> None:
+    cast = cast_of(
+        job({"default": {"engine": "espeak"}, "speakers": {"ann": {"pitch": -3}, "ben": {}}})
+    )
+    ann, ben = (cast.performer(name, "de").tts.fingerprint for name in ("ann", "ben"))
+    assert ann == f"{ben} pitch=-3.0"
+
+
 def test_recorded_voices_go_to_speakers_by_name() -> None:
     given = {"low": 1, "high": 2, "ben": 3}
     assert recorded_voices(given, {"ann": "low"}) == {"*": 3, **given, "ann": 1}
@@ -86,6 +94,7 @@ def test_recorded_voices_go_to_speakers_by_name() -> None:
         ("ann: {voice: nobody}", {}, r"line 3: speaker 'ann': tts: voice must be one of heart"),
         ("ann: {voice: emma}", {}, r"line 3: .*'emma' is not installed"),
         ("ann: {engine: nope}", {}, r"line 3: .*there is no engine 'nope'"),
+        ("ann: {engine: espeak, pitch: 9}", {}, r"line 3: .*pitch: .* or equal to 8, not 9"),
         ("ann: {pitch: 2}", {}, r"line 3: .*the engine hibari has no setting for pitch"),
         ("ann: {speed: 9}", {}, r"line 3: .*speed: input should be less than or equal to 2"),
         ("ann: {engine: stub, voice: x}", {}, r"line 3: .*stub has no voices to choose from"),

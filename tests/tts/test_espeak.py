@@ -8,6 +8,7 @@ import pytest
 
 from unitaf.errors import InputError
 from unitaf.face.phones import postures
+from unitaf.face.pitch import track_pitch
 from unitaf.tts.espeak import Espeak
 from unitaf.types import Speech, Utterance
 
@@ -88,10 +89,25 @@ def test_variants_and_speed_change_the_sound(engine: Espeak) -> None:
     assert say(Espeak(speed=1.5), "Wer ist denn da?", "de").duration_s < 0.85 * usual.duration_s
 
 
-@pytest.mark.parametrize(("voice", "speed"), [("nobody", 1.0), ("default", 3.0)])
-def test_wrong_settings_are_refused(voice: str, speed: float) -> None:
+@pytest.mark.parametrize(("variant", "semitones"), [("default", 4), ("f2", -5), ("f2", -8), ("default", 8)])
+def test_pitch_is_as_many_semitones_higher(variant: str, semitones: int) -> None:
+    usual, moved = Espeak(variant), Espeak(variant, pitch=semitones)
+    assert moved.fingerprint != usual.fingerprint
+    text = "Wo war die Mama am Sonntag, und wer war bei ihr?"
+    pitches_hz = []
+    for each in (usual, moved):
+        speech = say(each, text, "de")
+        f0 = track_pitch(speech.waveform, speech.sample_rate)
+        pitches_hz.append(np.median(f0[f0 > 0]))
+    assert 12 * np.log2(pitches_hz[1] / pitches_hz[0]) == pytest.approx(semitones, abs=0.6)
+
+
+@pytest.mark.parametrize(
+    ("voice", "speed", "pitch"), [("nobody", 1.0, 0.0), ("default", 3.0, 0.0), ("f2", 1.0, 9.0)]
+)
+def test_wrong_settings_are_refused(voice: str, speed: float, pitch: float) -> None:
     with pytest.raises(ValueError, match="must be"):
-        Espeak(voice, speed)
+        Espeak(voice, speed, pitch)
 
 
 def test_a_language_that_it_lacks_is_an_input_error(engine: Espeak) -> None:

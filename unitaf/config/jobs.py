@@ -37,6 +37,7 @@ class EspeakConfig(Settings):
     kind: Literal["espeak"]
     voice: str = Field("default", description="A variant of espeak-ng, such as f2 or m3.")
     speed: float = Field(1.0, ge=0.5, le=2.0, description="Speaking rate; 2 is twice as fast.")
+    pitch: float = Field(0.0, ge=-8.0, le=8.0, description="Semitones above the voice's own.")
 
 
 class StubConfig(Settings):

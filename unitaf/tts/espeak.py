@@ -57,14 +57,17 @@ class Espeak:
     Args:
         voice: ``default``, or one of the library's variants, such as ``f2``.
         speed: Speaking rate, 0.5 to 2; 2 is twice as fast.
+        pitch: Semitones above the variant's own, -8 to 8.
 
     Raises:
-        ValueError: If there is no such variant, or the speed is out of range.
+        ValueError: If there is no such variant, or the speed or the pitch is out of range.
     """
 
-    def __init__(self, voice: str = "default", speed: float = 1.0) -> None:
+    def __init__(self, voice: str = "default", speed: float = 1.0, pitch: float = 0.0) -> None:
         if not 0.5 <= speed <= 2.0:
             raise ValueError(f"speed must be between 0.5 and 2, not {speed:g}")
+        if not -8.0 <= pitch <= 8.0:
+            raise ValueError(f"pitch must be between -8 and 8 semitones, not {pitch:g}")
         variants = sorted(path.name for path in (DATA / "voices" / "!v").iterdir())
         if voice not in ("default", *variants):
             raise ValueError(
@@ -72,10 +75,11 @@ class Espeak:
             )
         self._voice = voice
         self._speed = speed
+        self._pitch = pitch
         digest = hashlib.sha256(LIBRARY.read_bytes()).hexdigest()
         self._fingerprint = (
             f"espeak/{_REVISION} package={version('espeakng-loader')} library={digest[:16]}"
-            f" voice={voice} speed={speed!r}"
+            f" voice={voice} speed={speed!r}" + (f" pitch={pitch!r}" if pitch else "")
         )
 
     @property
@@ -171,7 +175,7 @@ class Espeak:
         text = " ".join(clean(utterance.text).split())
         speed = self._speed * utterance.speed * pace(utterance.emotion)
         try:
-            sound = self._process.say(text, name, speed)
+            sound = self._process.say(text, name, speed, self._pitch)
         except ValueError as error:
             raise InputError(utterance.id, str(error)) from error
         head, tail = round(_HEAD_S * SAMPLE_RATE), round(_TAIL_S * SAMPLE_RATE)

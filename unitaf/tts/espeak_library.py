@@ -31,7 +31,9 @@ _SYNCHRONOUS = 2
 _PHONEME_EVENTS_IN_IPA = 3
 _DO_NOT_EXIT = 0x8000
 _UTF_8 = 1
-_RATE = 1
+_RATE, _PITCH, _RANGE = 1, 3, 4
+_STEPS_UP, _STEPS_DOWN = 5.1, 5.7
+"""Of the library's pitch to a semitone, measured; a voice's own pitch and range are 50 of 100."""
 _WORDS_PER_MINUTE = 175
 _WORD, _PHONEME = 1, 7
 _LABEL_BYTES = 8
@@ -82,13 +84,14 @@ class Sound:
     events: tuple[Event, ...]
 
 
-def say(text: str, voice: str, speed: float) -> Sound:
+def say(text: str, voice: str, speed: float, pitch: float) -> Sound:
     """Say a text.
 
     Args:
         text: What is said.
         voice: The name of a voice, such as ``de`` or ``de+f2``.
         speed: 2 is twice as fast.
+        pitch: Semitones above the voice's own, -8 to 8; heard to half of one.
 
     Raises:
         ValueError: If there is no such voice.
@@ -110,6 +113,11 @@ def say(text: str, voice: str, speed: float) -> Sound:
         if library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise ValueError(f"espeak-ng has no voice {voice!r}")
         library.espeak_SetParameter(_RATE, round(_WORDS_PER_MINUTE * speed), 0)
+        if pitch:
+            steps = (_STEPS_UP if pitch > 0 else _STEPS_DOWN) * pitch
+            library.espeak_SetParameter(_PITCH, round(50 + steps), 0)
+            # Melody is in Hz there, and would be flatter in a high voice.
+            library.espeak_SetParameter(_RANGE, round(50 * 2.0 ** (pitch / 12)), 0)
         data = text.encode() + b"\0"
         library.espeak_Synth(data, len(data), 0, 1, 0, _UTF_8, None, None)
     waveform = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)

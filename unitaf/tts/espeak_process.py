@@ -16,7 +16,7 @@ class EspeakProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def say(self, text: str, voice: str, speed: float) -> Sound:
+    def say(self, text: str, voice: str, speed: float, pitch: float) -> Sound:
         """Say a text, as `unitaf.tts.espeak_library.say` does.
 
         Raises:
@@ -31,7 +31,7 @@ class EspeakProcess:
                 stderr=subprocess.DEVNULL,
             )
             weakref.finalize(self, _end, process)
-        request = json.dumps({"text": text, "voice": voice, "speed": speed})
+        request = json.dumps({"text": text, "voice": voice, "speed": speed, "pitch": pitch})
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(request.encode() + b"\n")
