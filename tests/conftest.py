@@ -10,7 +10,7 @@ import pytest
 import ray
 
 from tests.servers import SeaweedFS
-from tests.serving.faulty_model import write_faulty_model
+from tests.serving.faulty_model import write_faulty_models
 from tests.serving.public_indextts2 import CLIP, SPEECH, write_indextts2_model
 from tests.serving.triton_server import HIBARI_JOB, STUB_JOB, TritonServer, running
 from unitaf.config import load_config
@@ -57,10 +57,10 @@ def ray_cluster(seaweed: SeaweedFS) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def stub_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
-    """Serves the silent engine, the face by rules, and a model that does harm."""
+    """Serves the silent engine, the face by rules, and models that do harm."""
     folder = tmp_path_factory.mktemp("triton")
     export_repository(folder / "repository", load_config(None, STUB_JOB))
-    write_faulty_model(folder / "repository")
+    write_faulty_models(folder / "repository")
     yield from running(folder)
 
 

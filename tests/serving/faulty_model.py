@@ -5,7 +5,7 @@ It calls itself the silent engine, as far as its configuration goes.
 
 from pathlib import Path
 
-NAME = "faulty"
+NAME, TAKE_NAME = "faulty", "faulty_take"
 _MODEL = """
 import time
 import numpy as np
@@ -63,13 +63,23 @@ class TritonPythonModel:
         tensors |= change(tensors)
         return pb.InferenceResponse([pb.Tensor(*each) for each in tensors.items()])
 """
+_TAKE_MODEL = """
+from unitaf.serving.backend import TakeBackend
+
+class TritonPythonModel(TakeBackend):
+    def initialize(self, args):
+        self._fps = "not a number"
+"""
+"""A stream with a mistake in its code: a request that names its frame rate is answered."""
 
 
-def write_faulty_model(repository: Path) -> None:
-    """Write the model beside those of `unitaf serve export`."""
-    version = repository / NAME / "1"
-    version.mkdir(parents=True)
-    (version / "model.py").write_text(_MODEL)
-    config = (repository / "unitaf_tts" / "config.pbtxt").read_text()
-    config = config.replace('name: "unitaf_tts"', f'name: "{NAME}"')
-    (repository / NAME / "config.pbtxt").write_text(config)
+def write_faulty_models(repository: Path) -> None:
+    """Write the models beside those of `unitaf serve export`, whose configurations they have."""
+    for name, of, code in ((NAME, "unitaf_tts", _MODEL), (TAKE_NAME, "unitaf_take", _TAKE_MODEL)):
+        version = repository / name / "1"
+        version.mkdir(parents=True)
+        (version / "model.py").write_text(code)
+        config = (repository / of / "config.pbtxt").read_text()
+        (version.parent / "config.pbtxt").write_text(
+            config.replace(f'name: "{of}"', f'name: "{name}"')
+        )

@@ -176,15 +176,26 @@ def test_a_line_that_cannot_be_said_ends_its_stream_with_the_reason(stub_server:
         asyncio.run(stream(stub_server, Utterance("a", "...")))
 
 
-async def stream(server: TritonServer, line: Utterance) -> tuple[list[Tensors], list[int]]:
+def test_a_stream_that_fails_is_told_and_the_next_is_served(stub_server: TritonServer):
+    line, model = Utterance("a", "Hello."), faulty_model.TAKE_NAME
+    for _ in range(2):
+        with pytest.raises(InferenceServerException, match=r"ValueError: .*not a number"):
+            asyncio.run(stream(stub_server, line, model))
+    pieces, _ = asyncio.run(stream(stub_server, line, model, fps=np.array([[24.0]])))
+    assert len(pieces) == 1
+
+
+async def stream(
+    server: TritonServer, line: Utterance, model: str = TAKE_MODEL, **more: np.ndarray
+) -> tuple[list[Tensors], list[int]]:
     """Return the pieces of a line, and how many sentences the server had made as each came."""
     inputs = []
-    for name, tensor in encode_utterance(line).items():
+    for name, tensor in {**encode_utterance(line), **more}.items():
         each = tritonclient.grpc.InferInput(name, tensor.shape, np_to_triton_dtype(tensor.dtype))
         inputs.append(each.set_data_from_numpy(tensor))
 
     async def requests():
-        yield {"model_name": TAKE_MODEL, "inputs": inputs}
+        yield {"model_name": model, "inputs": inputs}
 
     before = statistics(server, FACE_MODEL).inference_count
     pieces, made = [], []

@@ -4,7 +4,9 @@ A line that is refused answers its own request with an error, a model that fails
 batch. A model that is not what its configuration says does not load.
 """
 
+import asyncio
 import json
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,16 +73,31 @@ class TakeBackend:
 
     async def execute(self, requests: Sequence[Any]) -> None:
         """Answer requests; those that come meanwhile are begun meanwhile."""
-        for request in requests:
-            sender = request.get_response_sender()
-            try:
-                async for answer in stream_take(_read(request), self._fps, _ask):
-                    if sender.is_cancelled():
-                        break
-                    sender.send(_response(answer))
-            except (BackendError, pb.TritonModelException) as error:
-                sender.send(pb.InferenceResponse(error=pb.TritonError(str(error))))
-            sender.send(flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+        await asyncio.gather(*(self._answer(request) for request in requests))
+
+    async def _answer(self, request: Any) -> None:
+        """Answer one request to its end, whatever happens.
+
+        The two other backends raise, and Triton answers; of a stream that raises, Triton tells its
+        client nothing, and the client waits for ever.
+        """
+        sender = request.get_response_sender()
+        [error] = await asyncio.gather(self._send(request, sender), return_exceptions=True)
+        if error is not None:
+            pb.Logger.log_error("".join(traceback.format_exception(error)))
+            told = (
+                str(error)
+                if isinstance(error, BackendError)
+                else f"{type(error).__name__}: {error}"
+            )
+            sender.send(pb.InferenceResponse(error=pb.TritonError(told)))
+        sender.send(flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+
+    async def _send(self, request: Any, sender: Any) -> None:
+        async for answer in stream_take(_read(request), self._fps, _ask):
+            if sender.is_cancelled():
+                break
+            sender.send(_response(answer))
 
 
 async def _ask(model: str, tensors: Tensors) -> Answer:
