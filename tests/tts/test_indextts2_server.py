@@ -1,5 +1,6 @@
 """IndexTTS2's public protocol, spoken with a model of a real Triton server that keeps to it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ from tests.serving.triton_server import TritonServer
 from unitaf.audio import encode_audio
 from unitaf.build import build_face, build_tts
 from unitaf.config import load_config
-from unitaf.errors import ConfigError, InputError
+from unitaf.errors import BackendError, ConfigError, InputError
 from unitaf.face.visemes import VisemeAnimator
+from unitaf.triton.client import Limits, TritonClient
+from unitaf.triton.tensors import Tensors
+from unitaf.tts.indextts2.references import VoiceSource
+from unitaf.tts.indextts2_server import IndexTts2Server
 from unitaf.types import TextToSpeech, Utterance
 
 ANGRY = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -102,6 +107,43 @@ def test_a_line_that_cannot_be_said_is_not_sent(
     with pytest.raises(InputError, match=message) as caught:
         engine("grpc://127.0.0.1:9", clips).synthesize([bad])
     assert (caught.value.utterance_id, caught.value.column) == (bad.id, column)
+
+
+class Answering(TritonClient):
+    """Gets the same answer to every line."""
+
+    def __init__(self, answer: Tensors) -> None:
+        super().__init__("grpc://host:8001", "m", Limits())
+        self._answer = answer
+
+    def ask(self, lines: Sequence[tuple[str, Tensors]]) -> list[Tensors]:
+        return [self._answer for _ in lines]
+
+
+def answer(**changes: np.ndarray) -> Tensors:
+    one = {"audio_length": np.array([[3]], np.int32), "sample_rate": np.array([[RATE]], np.int32)}
+    return {"audio": np.ones((1, 4), np.int16), **one, **changes}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"audio": np.ones((1, 4, 1), np.int16)}, r"3 of \(4, 1\) samples of int16 at 22050 Hz"),
+        ({"audio": np.ones(1, np.int16)}, r"3 of \(\) samples"),
+        ({"audio": np.ones((1, 4), np.float32)}, "samples of float32"),
+        ({"audio_length": np.array([[5]], np.int32)}, r"5 of \(4,\) samples"),
+        ({"audio_length": np.array([[b"many"]], object)}, "it answers "),
+        ({"audio_length": np.array([3], np.int32)}, "it answers "),
+        ({"sample_rate": np.array([[0]], np.int32)}, "at 0 Hz"),
+    ],
+)
+def test_what_is_no_sound_is_told(clips: Path, wrong: dict[str, np.ndarray], told: str):
+    voices = {"*": VoiceSource(f"{clips}/ann.wav")}
+    [speech] = IndexTts2Server(Answering(answer()), voices, None).synthesize([line("Stop!")])
+    assert speech.num_samples == 3
+    tts = IndexTts2Server(Answering(answer(**wrong)), voices, None)
+    with pytest.raises(BackendError, match=rf"'m' of grpc.* IndexTTS2's protocol: .*{told}"):
+        tts.synthesize([line("Stop!")])
 
 
 def test_an_emotion_in_words_is_for_the_engine_here(clips: Path):

@@ -178,10 +178,11 @@ class IndexTts2Server:
         try:
             samples, length = answer["audio"][0], int(answer["audio_length"][0, 0])
             rate = int(answer["sample_rate"][0, 0])
-        except (KeyError, IndexError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             reason = f"{self._client.name} does not speak IndexTTS2's protocol"
             raise BackendError(f"{reason}: it answers {sorted(answer)}") from error
-        if samples.dtype != np.int16 or not 0 <= length <= len(samples) or rate <= 0:
+        is_sound = samples.ndim == 1 and samples.dtype == np.int16
+        if not is_sound or not 0 <= length <= len(samples) or rate <= 0:
             reason = f"{length} of {samples.shape} samples of {samples.dtype} at {rate} Hz"
             raise BackendError(f"{self._client.name} does not speak IndexTTS2's protocol: {reason}")
         return samples[:length].astype(np.float32) / _FULL_SCALE, rate
