@@ -2,17 +2,21 @@
 
 from collections import Counter
 
-from ray_jobs.embedded.lines import LINES_PER_STYLE, STYLES, make_lines
+from ray_jobs.embedded.lines import LINES, STYLES, make_lines
+from unitaf.checkpoint.description import read_face_model_description
 from unitaf.config import load_train_config
 from unitaf.emotion import parse_emotion
 from unitaf.face.phones import postures
+from unitaf.tts.kokoro.reading import LANGUAGES
 from unitaf.tts.reading import EnglishReader
 from unitaf.types import EMOTIONS
 
+ENGLISH = LINES["hibari"]["en"][0]
+
 
 def test_there_are_enough_distinct_lines_of_every_kind():
-    lines = [line for style in STYLES for line in make_lines(style)]
-    assert len(lines) == LINES_PER_STYLE * len(STYLES) >= 3000
+    lines = [line for style in STYLES for line in make_lines("hibari", style)]
+    assert len(lines) == ENGLISH * len(STYLES) >= 3000
     texts = [line.text for line in lines]
     assert len(set(texts)) == len({line.line_id for line in lines}) == len(lines)
     for mark in "?!.,":
@@ -27,15 +31,24 @@ def test_there_are_enough_distinct_lines_of_every_kind():
 
 
 def test_the_same_seed_gives_the_same_lines_and_another_others():
-    assert make_lines("lively") == make_lines("lively")
-    other = {line.text for line in make_lines("lively", seed=1)}
-    assert len(other & {line.text for line in make_lines("lively")}) < LINES_PER_STYLE / 4
+    assert make_lines("hibari", "lively") == make_lines("hibari", "lively")
+    other = {line.text for line in make_lines("hibari", "lively", seed=1)}
+    same = other & {line.text for line in make_lines("hibari", "lively")}
+    assert len(same) < ENGLISH / 4
+
+
+def test_every_language_of_the_neural_voices_has_distinct_lines_of_its_own():
+    lines = [line for style in STYLES for line in make_lines("kokoro", style)]
+    assert len({line.text for line in lines}) == len({line.line_id for line in lines}) == len(lines)
+    assert {line.language for line in lines} == set(LANGUAGES)
+    assert all("{" not in line.text for line in lines)
+    assert len({line.seed for line in lines}) > 0.99 * len(lines)
 
 
 def test_every_sound_of_english_is_said_often():
     reader = EnglishReader(is_british=False)
     sounds = Counter()
-    for line in make_lines("plain", 400):
+    for line in make_lines("hibari", "plain")[:400]:
         for sentence in reader.read(line.text):
             for word in sentence:
                 sounds.update(word.symbols)
@@ -44,6 +57,10 @@ def test_every_sound_of_english_is_said_often():
     assert all(postures(sound) for sound in "pbm")
 
 
-def test_its_training_job_is_one():
-    job = load_train_config("ray_jobs/embedded/train.yaml")
-    assert [stage.name for stage in job.stages] == ["a2f", "align", "joint", "expression"]
+def test_its_training_jobs_are_some():
+    for engine, first in (("hibari", "a2f"), ("kokoro", "align")):
+        job = load_train_config(f"ray_jobs/embedded/{engine}.yaml")
+        assert [stage.name for stage in job.stages][-3:] == ["align", "joint", "expression"]
+        assert job.stages[0].name == first
+        start = job.stages[0].init_from
+        assert start is None or read_face_model_description(start).sizes == job.network.sizes

@@ -113,7 +113,9 @@ def test_what_it_has_not_learnt_is_moved_by_rules(tmp_path: Path) -> None:
 def test_an_engine_with_other_features_is_refused(tmp_path: Path) -> None:
     written(str(tmp_path))
     face = FaceModelConfig(kind="model", checkpoint=str(tmp_path / "model"))
-    with pytest.raises(ConfigError, match="reads 32 features at 80 Hz, but the engine gives 8"):
+    with pytest.raises(
+        ConfigError, match=r"of engine/1, 32 at 80 Hz, but the engine gives those of stub/1, 8 at"
+    ):
         build_face(face, StubSpeech())
 
 

@@ -40,6 +40,7 @@ from unitaf.tts.voices import ESPEAK_EXTRA, INDEXTTS2_LICENCE, KOKORO_EXTRA
 from unitaf.types import FaceAnimator, TextToSpeech
 
 if TYPE_CHECKING:
+    from unitaf.checkpoint.description import FeatureSpace
     from unitaf.data.transcription import Transcriber
     from unitaf.triton.client import TritonClient
     from unitaf.tts.indextts2.engine import IndexTts2
@@ -134,12 +135,12 @@ def build_indextts2(config: IndexTts2Config) -> "IndexTts2":
     from unitaf.tts.indextts2.search import Rules, Sampling
     from unitaf.tts.indextts2.synthesis import FlowSettings
 
-    sampling = Sampling(config.temperature, config.top_k, config.top_p)
+    drawn = Sampling(config.temperature, config.top_k, config.top_p)
     return IndexTts2(
         Path(config.path),
         _voice_sources(config.voices),
         SpeechSettings(
-            Rules(config.num_beams, config.repetition_penalty, sampling),
+            Rules(config.num_beams, config.repetition_penalty, drawn if config.sampling else None),
             FlowSettings(config.flow_steps, config.guidance),
             config.max_text_tokens,
             config.reproduce_upstream,
@@ -175,17 +176,25 @@ def _check_terms(is_accepted: bool) -> None:
         )
 
 
-EMBEDDED_FACE = Path(__file__).parent / "face" / "embedded"
-"""The checkpoint of the face model that ships."""
+EMBEDDED_FACES = Path(__file__).parent / "face" / "embedded"
+"""The face models that ship: a checkpoint for each engine that has one."""
 
 
-def embedded_face_reads(tts: TextToSpeech) -> bool:
-    """Return whether an engine has the features that the embedded face model was trained on."""
+def embedded_face(tts: TextToSpeech) -> Path | None:
+    """Return the checkpoint that ships for the features of an engine; None if there is none."""
     from unitaf.checkpoint.description import read_face_model_description
 
-    features = read_face_model_description(str(EMBEDDED_FACE)).features
-    ours = (features.name, features.dim, features.rate)
-    return ours == (tts.fingerprint.split()[0], tts.feature_dim, tts.feature_rate)
+    features = _features_of(tts)
+    for folder in sorted(EMBEDDED_FACES.iterdir()):
+        if read_face_model_description(str(folder)).features == features:
+            return folder
+    return None
+
+
+def _features_of(tts: TextToSpeech) -> "FeatureSpace":
+    from unitaf.checkpoint.description import FeatureSpace
+
+    return FeatureSpace.of_engine(tts.features_fingerprint, tts.feature_dim, tts.feature_rate)
 
 
 def build_face(config: FaceConfig, tts: TextToSpeech) -> FaceAnimator:
@@ -215,8 +224,8 @@ def build_face(config: FaceConfig, tts: TextToSpeech) -> FaceAnimator:
 
             return TritonFace(_client(config, config.model))
         case AutoFaceConfig():
-            if embedded_face_reads(tts):
-                config = FaceModelConfig(kind="model", style=config.style)
+            if (shipped := embedded_face(tts)) is not None:
+                config = FaceModelConfig(kind="model", checkpoint=str(shipped), style=config.style)
                 return _build_face_model(config, tts)
             return _with_phones(VisemeAnimator(**STYLES[config.style]), tts)
         case _:
@@ -236,12 +245,18 @@ def _build_face_model(config: FaceModelConfig, tts: TextToSpeech) -> FaceAnimato
     from unitaf.checkpoint.animator import CheckpointAnimator
     from unitaf.face.completed import CompletedAnimator
 
-    model = CheckpointAnimator(config.checkpoint or str(EMBEDDED_FACE), config.style, config.device)
-    if (model.features.dim, model.features.rate) != (tts.feature_dim, tts.feature_rate):
+    features = _features_of(tts)
+    uri = config.checkpoint or embedded_face(tts)
+    if uri is None:
         raise ConfigError(
-            f"face: the model reads {model.features.dim} features at {model.features.rate:g} Hz,"
-            f" but the engine gives {tts.feature_dim} at {tts.feature_rate:g} Hz; train an adapter"
-            " for it, or set face.kind to visemes"
+            f"face: no model that ships reads the features of {features.name}; name a checkpoint"
+            " with an adapter for it, or set face.kind to visemes"
+        )
+    model = CheckpointAnimator(str(uri), config.style, config.device)
+    if model.features != features:
+        raise ConfigError(
+            f"face: the model reads features of {model.features}, but the engine gives those of"
+            f" {features}; train an adapter for it, or set face.kind to visemes"
         )
     is_whole = set(CHANNELS) <= set(model.channels)
     return model if is_whole or config.rest == "still" else CompletedAnimator(model, model.channels)

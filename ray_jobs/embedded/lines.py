@@ -1,9 +1,10 @@
-"""Write the scripts that the embedded face model learns from: one CSV for each speaking style.
+"""Write the scripts that an embedded face model learns from: one CSV for each speaking style.
 
-    python ray_jobs/embedded/lines.py scripts
+    python ray_jobs/embedded/lines.py scripts hibari
 
-The lines are made of templates and word lists, by a seed: every English sound, questions, shouts,
-whispers, numbers and names, in eight emotions at several strengths. No two are the same.
+The lines are made of templates and word lists (`words/`), by a seed: every sound of the languages
+of the engine, questions, shouts, whispers, numbers and names, in eight emotions at several
+strengths. No two are the same.
 """
 
 import csv
@@ -11,7 +12,7 @@ import random
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import yaml
@@ -20,7 +21,13 @@ from unitaf.types import EMOTIONS
 
 STYLES = ("plain", "lively", "restrained")
 """Who speaks; each is animated by a job of its own, with other settings of the animator."""
-LINES_PER_STYLE = 1200
+LINES = {
+    "hibari": {"en": (1200, 1200, 1200)},
+    "kokoro": {"en": (80, 26, 26)}
+    | dict.fromkeys(("es", "fr", "it", "ja", "pt", "zh"), (30, 10, 10)),
+}
+"""By engine and language, for each of `STYLES`. Kokoro's face begins with the decoder of hibari's,
+which knows the styles already."""
 SEED = 20260115
 
 _STRENGTHS = (0.25, 0.4, 0.6, 0.8, 1.0)
@@ -34,21 +41,29 @@ class Line:
 
     line_id: str
     speaker: str
+    language: str
     emotion: str
     text: str
     seed: int
 
 
-def make_lines(style: str, count: int = LINES_PER_STYLE, seed: int = SEED) -> list[Line]:
-    """Make distinct lines for a style; the same seed gives the same lines.
+def make_lines(engine: str, style: str, seed: int = SEED) -> list[Line]:
+    """Make the distinct lines of a style; the same seed gives the same lines.
 
-    Styles share no line as long as they are of `STYLES`.
+    Styles share no line.
     """
-    texts = _distinct_texts(seed, count * len(STYLES))[STYLES.index(style) :: len(STYLES)]
     source = random.Random(f"{seed} {style}")
     return [
-        Line(f"{style}_{number:04d}", style, _emotion(source), text, source.randrange(2**31))
-        for number, text in enumerate(texts)
+        Line(
+            line_id=f"{style}_{language}_{number:04d}",
+            speaker=style,
+            language=language,
+            emotion=_emotion(source),
+            text=text,
+            seed=source.randrange(2**31),
+        )
+        for language, counts in LINES[engine].items()
+        for number, text in enumerate(_texts_in(language, style, counts, seed))
     ]
 
 
@@ -56,14 +71,19 @@ def write_script(path: Path, lines: list[Line]) -> None:
     """Write lines as a script."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["line_id", "speaker", "emotion", "text", "seed"])
-        rows.writerows(
-            [line.line_id, line.speaker, line.emotion, line.text, line.seed] for line in lines
-        )
+        rows.writerow([field.name for field in fields(Line)])
+        rows.writerows(astuple(line) for line in lines)
 
 
-def _distinct_texts(seed: int, count: int) -> list[str]:
-    words = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
+def _texts_in(language: str, style: str, counts: tuple[int, ...], seed: int) -> list[str]:
+    number = STYLES.index(style)
+    texts = _distinct_texts(language, seed, max(counts) * len(STYLES))
+    return texts[number :: len(STYLES)][: counts[number]]
+
+
+def _distinct_texts(language: str, seed: int, count: int) -> list[str]:
+    path = Path(__file__).with_name("words") / f"{language}.yaml"
+    words = yaml.safe_load(path.read_text(encoding="utf-8"))
     source = random.Random(seed)
     templates: Iterator[str] = iter(())
     texts: dict[str, None] = dict.fromkeys(words["fixed"])
@@ -104,4 +124,4 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for one in STYLES:
-        write_script(folder / f"{one}.csv", make_lines(one))
+        write_script(folder / f"{one}.csv", make_lines(sys.argv[2], one))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unitaf.build import EMBEDDED_FACE, build_face
+from unitaf.build import EMBEDDED_FACES, build_face
 from unitaf.config import AutoFaceConfig, FaceModelConfig
 from unitaf.errors import ConfigError
 from unitaf.face.visemes import VisemeAnimator
@@ -95,11 +95,16 @@ def test_emotion_moves_the_face_and_leaves_speech_alone(
 def test_it_is_the_default_only_where_it_knows_the_engine() -> None:
     assert "style=plain" in build_face(AutoFaceConfig(), Hibari()).fingerprint
     assert isinstance(build_face(AutoFaceConfig(), StubSpeech()), VisemeAnimator)
-    with pytest.raises(ConfigError, match="reads 256 features at 80 Hz, but the engine gives 8"):
+    with pytest.raises(ConfigError, match="no model that ships reads the features of stub/1"):
         build_face(FaceModelConfig(kind="model"), StubSpeech())
+    named = FaceModelConfig(kind="model", checkpoint=str(EMBEDDED_FACES / "hibari"))
+    with pytest.raises(
+        ConfigError, match="of hibari/1, 256 at 80 Hz, but the engine gives those of stub/1, 8 at"
+    ):
+        build_face(named, StubSpeech())
 
 
 def test_it_is_small_and_says_where_it_is_from() -> None:
-    assert sum(file.stat().st_size for file in EMBEDDED_FACE.iterdir()) <= 10e6
-    card = (EMBEDDED_FACE / "MODEL_CARD.md").read_text()
-    assert "synthetic" in card
+    for folder in EMBEDDED_FACES.iterdir():
+        assert sum(file.stat().st_size for file in folder.iterdir()) <= 5e6
+        assert "synthetic" in (folder / "MODEL_CARD.md").read_text()

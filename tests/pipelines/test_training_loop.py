@@ -14,10 +14,12 @@ from tests.pipelines.tiny_training import (
     tiny_config,
     tiny_measure,
 )
+from unitaf.checkpoint.description import FeatureSpace
 from unitaf.checkpoint.face_model import load_face_model, write_face_model
 from unitaf.config import OptimiserConfig, TrainConfig
 from unitaf.errors import BackendError, ConfigError
 from unitaf.pipelines.training_loop import Training, lone_worker, scheduled_rate
+from unitaf.pipelines.training_stages import begin_stage
 from unitaf.pipelines.training_step import with_pivot
 from unitaf.storage import open_storage
 
@@ -92,6 +94,26 @@ def test_a_stage_begins_from_a_checkpoint(whole: Training, tmp_path: Path) -> No
     )
     with pytest.raises(ConfigError, match=r"init_from .*: its fps is 30\.0, but the corpus has 25"):
         next(run.run())
+
+
+def test_another_engine_gets_an_adapter_of_its_own(whole: Training, tmp_path: Path) -> None:
+    write_face_model(open_storage(str(tmp_path)), "model", whole.described(), whole.weights())
+    engine = FeatureSpace(name="other/1", dim=64, rate=40.0)
+    described = DESCRIBED.model_copy(update={"features": engine})
+    align, expression = (
+        STAGES[row].model_copy(update={"init_from": str(tmp_path / "model")}) for row in (1, 3)
+    )
+    torch.manual_seed(3)
+    model = begin_stage(described, (align, STAGES[3]), 0, None, is_resumed=False)
+    old = whole.weights()
+    for name, value in model.state_dict().items():
+        is_adopted = (
+            name in old and value.shape == old[name].shape and torch.equal(value, old[name])
+        )
+        assert is_adopted == name.startswith(("decoder.", "head.")), name
+
+    with pytest.raises(ConfigError, match=r"has no adapter for other/1, 64 at 40 Hz, and no stage"):
+        begin_stage(described, (expression,), 0, None, is_resumed=False)
 
 
 def test_the_checkpoint_moves_a_face(whole: Training, tmp_path: Path) -> None:

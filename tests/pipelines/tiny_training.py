@@ -53,6 +53,10 @@ class TinyEngine(StubSpeech):
     def feature_dim(self) -> int:
         return DIM
 
+    @property
+    def features_fingerprint(self) -> str:
+        return f"{DESCRIBED.features.name} voice=ann"
+
 
 STAGES = (
     StageConfig(

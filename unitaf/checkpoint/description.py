@@ -20,6 +20,20 @@ class FeatureSpace(Described):
     dim: int = Field(ge=1)
     rate: float = Field(gt=0, description="Steps a second.")
 
+    @classmethod
+    def of_engine(cls, fingerprint: str, dim: int, rate: float) -> "FeatureSpace":
+        """Describe the features of an engine, whatever its voice or settings.
+
+        Args:
+            fingerprint: Its `types.TextToSpeech.features_fingerprint`.
+            dim: Their width.
+            rate: Steps a second.
+        """
+        return cls(name=fingerprint.split()[0], dim=dim, rate=rate)
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.dim} at {self.rate:g} Hz"
+
 
 class MouthInterval(Described):
     """The weight of a frame by how open the mouth is, as `losses.MouthWeighting` has it."""

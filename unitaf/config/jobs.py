@@ -74,10 +74,13 @@ class IndexTts2Config(Settings):
     licence_accepted: bool = Field(
         False, description="True says that you keep to the terms; `unitaf tts check` shows them."
     )
-    num_beams: int = Field(3, ge=1, le=10)
-    temperature: float = Field(0.8, gt=0)
-    top_k: int = Field(30, ge=1)
-    top_p: float = Field(0.8, gt=0, le=1)
+    num_beams: int = Field(3, ge=1, le=10, description="Ways that are followed at once.")
+    sampling: bool = Field(
+        True, description="False: no code is drawn, the likeliest is taken: greedy or beam search."
+    )
+    temperature: float = Field(0.8, gt=0, description="Of sampling.")
+    top_k: int = Field(30, ge=1, description="Of sampling.")
+    top_p: float = Field(0.8, gt=0, le=1, description="Of sampling.")
     repetition_penalty: float = Field(10.0, gt=0)
     reproduce_upstream: bool = Field(
         True, description="False: code positions as in training; other lines, and faster."
@@ -93,6 +96,17 @@ class IndexTts2Config(Settings):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Of the networks that cost most."
     )
+
+    @model_validator(mode="after")
+    def _draws_as_it_says(self) -> Self:
+        if not self.sampling:
+            for name in ("temperature", "top_k", "top_p"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(
+                        f"{name} is of sampling, which is false: leave it out, or set sampling to"
+                        " true"
+                    )
+        return self
 
 
 class ServerSettings(Settings):
@@ -147,7 +161,8 @@ class FaceModelConfig(Settings):
 
     kind: Literal["model"]
     checkpoint: str | None = Field(
-        None, description="Its folder, or s3://bucket/prefix; empty: the one that ships."
+        None,
+        description="Its folder, or s3://bucket/prefix; empty: the one that ships for the engine.",
     )
     style: str = Field("pivot", description="Whose style to move in: a speaker of the corpus.")
     rest: Literal["rules", "still"] = Field(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from unitaf.checkpoint.describe import checkpoint_kind
-from unitaf.checkpoint.description import FaceModelDescription
+from unitaf.checkpoint.description import FaceModelDescription, read_face_model_description
 from unitaf.checkpoint.face_model import load_face_model
 from unitaf.checkpoint.unitalker import Description, FaceSet, encoder_space, load_checkpoint
 from unitaf.errors import ConfigError
@@ -15,6 +15,8 @@ from unitaf.face.model import FaceModel
 from unitaf.face.unitalker import differences
 
 STYLES = "decoder.styles.weight"
+_READERS = ("adapter.", "expression.")
+"""How the names of the weights begin that read an engine's features."""
 
 
 def adopted_weights(
@@ -28,11 +30,18 @@ def adopted_weights(
         model: The same, built; what the checkpoint has nothing for stays as it is there.
 
     Raises:
-        ConfigError: If the checkpoint has other features, channels, rates or sizes.
+        ConfigError: If the checkpoint has another encoder, other channels, rates or sizes.
     """
     if checkpoint_kind(uri) == "unitalker":
         return _from_unitalker(uri, described, model)
     return _from_face_model(uri, described, model)
+
+
+def brings_adapter(uri: str, described: FaceModelDescription) -> bool:
+    """Return whether a checkpoint has an adapter for the features of this network."""
+    if checkpoint_kind(uri) == "unitalker":
+        return False
+    return read_face_model_description(uri).features == described.features
 
 
 def _from_face_model(
@@ -41,19 +50,23 @@ def _from_face_model(
     """Return a face model's weights.
 
     A speaker whom both know keeps the style; any other begins with nobody's. A residual that this
-    network does not have yet stays behind: it was learnt on another mouth.
+    network does not have yet stays behind: it was learnt on another mouth. So do the adapter and
+    the residual of another engine's features: what reads them begins fresh.
     """
     other = load_face_model(uri)
-    for name in ("features", "encoder", "channels", "fps"):
+    for name in ("encoder", "channels", "fps"):
         ours, theirs = getattr(described, name), getattr(other.description, name)
         if ours != theirs:
             raise ConfigError(f"init_from {uri}: its {name} is {theirs}, but the corpus has {ours}")
-    ours = model.state_dict().keys()
+    ours = model.state_dict()
     state = {
         key: value
         for key, value in other.model.state_dict().items()
         if key in ours or not key.startswith("expression.")
     }
+    if not brings_adapter(uri, described):
+        state = {k: v for k, v in state.items() if not k.startswith(_READERS)}
+        state |= {k: v for k, v in ours.items() if k.startswith(_READERS)}
     known = {name: row for row, name in enumerate(other.description.styles)}
     pivot = len(known)
     rows = [known.get(name, pivot) for name in described.styles] + [pivot]

@@ -55,9 +55,7 @@ class TrainingClips:
         if not self.channels:
             raise ConfigError(f"network.left_out leaves no channel of corpus {config.corpus}")
         self.fps = config.network.fps or info.fps
-        self.features = FeatureSpace(
-            name=info.tts.fingerprint.split()[0], dim=info.tts.dim, rate=info.tts.rate
-        )
+        self.features = FeatureSpace.of_engine(info.tts.fingerprint, info.tts.dim, info.tts.rate)
         self.encoder = _space(info.encoder)
         # A speaker who is only held out would have a style that nothing has taught.
         self.styles = speakers_of(self._rows)

@@ -7,8 +7,9 @@ from torch import Tensor
 from unitaf.checkpoint.description import FaceModelDescription, StageSummary
 from unitaf.checkpoint.face_model import build_face_model
 from unitaf.config import StageConfig
+from unitaf.errors import ConfigError
 from unitaf.face.model import FaceModel
-from unitaf.pipelines.training_adoption import adopted_weights
+from unitaf.pipelines.training_adoption import adopted_weights, brings_adapter
 
 
 def describe_stage(
@@ -46,7 +47,8 @@ def begin_stage(
         is_resumed: Whether the weights are this stage's own.
 
     Raises:
-        ConfigError: If the stage's ``init_from`` does not fit.
+        ConfigError: If the stage's ``init_from`` does not fit, or has no adapter for the engine
+            and none is trained.
     """
     stage = stages[index]
     has_expression = described.has_expression or any(
@@ -54,8 +56,26 @@ def begin_stage(
     )
     model = build_face_model(described.model_copy(update={"has_expression": has_expression}))
     if stage.init_from is not None and not is_resumed:
+        _check_adapter(described, stages[index:])
         weights = adopted_weights(stage.init_from, described, model)
     if weights is not None:
         fresh = {k: v for k, v in model.state_dict().items() if k.startswith("expression.")}
         model.load_state_dict({**fresh, **weights})
     return model
+
+
+def _check_adapter(described: FaceModelDescription, stages: Sequence[StageConfig]) -> None:
+    """Refuse a start that brings no adapter for the engine if stages need one and none trains it.
+
+    Args:
+        described: The network.
+        stages: The row that begins from a checkpoint, and those after it.
+    """
+    uri = stages[0].init_from
+    is_needed = any(stage.reads == "engine" for stage in stages)
+    is_trained = any("adapter" in stage.trains for stage in stages)
+    if uri is not None and is_needed and not is_trained and not brings_adapter(uri, described):
+        raise ConfigError(
+            f"init_from {uri}: it has no adapter for {described.features}, and no stage from there"
+            " on trains one"
+        )
