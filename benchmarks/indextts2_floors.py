@@ -32,6 +32,8 @@ class Machine:
 
     flops: float
     """Of a large matmul, a second."""
+    single_flops: float
+    """The same in single precision, which the vocoder has."""
     bytes: float
     """Read and written by a large copy, a second."""
     number_bytes: int
@@ -61,12 +63,16 @@ def measure_machine(device: torch.device, precision: torch.dtype) -> Machine:
     """Measure a device; takes about a second."""
     is_gpu = device.type == "cuda"
     side = 8192 if is_gpu else 1024
-    square = torch.randn(side, side, device=device).to(precision)
+    single = torch.randn(side, side, device=device)
+    square = single.to(precision)
     large = torch.empty(2**30 if is_gpu else 2**27, dtype=torch.uint8, device=device)
     target = torch.empty_like(large)
     matmul_s = _shortest_s(lambda: square @ square, device)
+    single_s = _shortest_s(lambda: single @ single, device)
     copy_s = _shortest_s(lambda: target.copy_(large), device)
-    return Machine(2 * side**3 / matmul_s, 2 * len(large) / copy_s, square.element_size())
+    flops = 2 * side**3
+    rates = flops / matmul_s, flops / single_s, 2 * len(large) / copy_s
+    return Machine(*rates, square.element_size())
 
 
 def floors_s(
@@ -90,7 +96,7 @@ def floors_s(
         passes = _BRANCHES * num_steps
         flops = passes * seen * (_FRAME_FLOPS + _FRAME_ATTENTION_FLOPS * seen)
         floors["mel"] += flops.sum() / machine.flops
-        floors["vocoder"] += _VOCODER_FLOPS * frames.sum() / FRAME_RATE / machine.flops
+        floors["vocoder"] += _VOCODER_FLOPS * frames.sum() / FRAME_RATE / machine.single_flops
     return {stage: float(seconds) for stage, seconds in floors.items()}
 
 

@@ -90,7 +90,8 @@ def make_networks(sizes: Sizes, device: str, precision: str) -> Networks:
     Args:
         sizes: One of `WIDTHS`.
         device: Where they are.
-        precision: Of the GPT, the mel networks and the vocoder.
+        precision: Of the GPT and the mel networks; the others are in single precision, as the
+            engine loads them.
     """
     torch.manual_seed(0)
     kind, rows = PRECISIONS[precision], sum(EMOTION_ROWS)
@@ -105,7 +106,7 @@ def make_networks(sizes: Sizes, device: str, precision: str) -> Networks:
             EmotionTable(styles, vectors),
             _endless(SpeechGpt(sizes.gpt)).to(kind),
             SemanticToMel(sizes.s2mel).to(kind),
-            Vocoder(sizes.vocoder).to(kind),
+            Vocoder(sizes.vocoder),
         )
     for network in networks.modules:
         network.eval().requires_grad_(False)

@@ -7,6 +7,7 @@ import csv
 import math
 import random
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import repeat
 from pathlib import Path
 
@@ -23,11 +24,9 @@ def write_dialogue(path: Path, num_lines: int, seed: int) -> None:
     Lengths are log-normal: median 2.6 s, mean 3.4 s, 0.4 s to 20 s. The words are common English
     ones without meaning, in clauses and sentences.
     """
-    source = random.Random(seed)
-    words = Path(__file__).with_name("words.txt").read_text(encoding="utf-8").split()
+    source, words = random.Random(seed), _words()
     lengths_s = (_length_s(source) for _ in range(num_lines))
-    characters = (round((length_s - _SILENCE_S) * _CHARACTERS_A_SECOND) for length_s in lengths_s)
-    _write(path, (_text(source, words, count) for count in characters))
+    write_script(path, (_text(source, words, length_s) for length_s in lengths_s))
 
 
 def draw_lengths_s(num_lines: int, seed: int) -> list[float]:
@@ -36,12 +35,18 @@ def draw_lengths_s(num_lines: int, seed: int) -> list[float]:
     return [_length_s(source) for _ in range(num_lines)]
 
 
+def draw_text(length_s: float, seed: int) -> str:
+    """Return a text as `write_dialogue` writes it, for a line of some length in seconds."""
+    return _text(random.Random(seed), _words(), length_s)
+
+
 def write_barks(path: Path, num_lines: int) -> None:
     """Write a script of one-word lines, which cost a silent engine next to nothing."""
-    _write(path, repeat("Run!", num_lines))
+    write_script(path, repeat("Run!", num_lines))
 
 
-def _write(path: Path, texts: Iterable[str]) -> None:
+def write_script(path: Path, texts: Iterable[str]) -> None:
+    """Write a script with some texts; a line's seed is its number, from 0."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["line_id", "speaker", "text", "seed"])
@@ -54,8 +59,14 @@ def _length_s(source: random.Random) -> float:
     return min(max(drawn_s, _SHORTEST_S), _LONGEST_S)
 
 
-def _text(source: random.Random, words: Sequence[str], num_characters: int) -> str:
-    """Return words up to a number of characters, a comma or a full stop after every few."""
+@cache
+def _words() -> Sequence[str]:
+    return Path(__file__).with_name("words.txt").read_text(encoding="utf-8").split()
+
+
+def _text(source: random.Random, words: Sequence[str], length_s: float) -> str:
+    """Return words for some seconds, a comma or a full stop after every few."""
+    num_characters = round((length_s - _SILENCE_S) * _CHARACTERS_A_SECOND)
     text: list[str] = []
     is_first = True
     while not text or sum(map(len, text)) + len(text) < num_characters:

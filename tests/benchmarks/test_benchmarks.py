@@ -5,25 +5,53 @@ import io
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from benchmarks.arms import ARMS
 from benchmarks.figures import MODEL, WORK, divide_making, ratios
 from benchmarks.generate_memory import SizeRun, describe_growth, measure_memory, print_memory
 from benchmarks.generate_speed import Settings, measure_speed, print_speed
+from benchmarks.indextts2_model import Sizes, make_networks, make_voice
+from benchmarks.indextts2_speed import Clock as SpeedClock
+from benchmarks.indextts2_speed import (
+    Figures,
+    Line,
+    TimedMaker,
+    cut_calls,
+    make_lines,
+    print_figures,
+)
+from benchmarks.indextts2_speed import measure as measure_indextts2
 from benchmarks.indextts2_whole import measure as measure_whole
-from benchmarks.lines import write_barks, write_dialogue
+from benchmarks.lines import draw_lengths_s, write_barks, write_dialogue
 from benchmarks.machine import Watch
 from tests.tts.indextts2 import tiny
+from tests.tts.indextts2.published import write_model
 from unitaf.pipelines.making import ShardRecord
+from unitaf.tts.indextts2.loading import load_networks
+from unitaf.tts.indextts2.maker import SpeechSettings
+from unitaf.tts.indextts2.synthesis import FlowSettings
 
 
 @pytest.fixture
 def console() -> Console:
     return Console(file=io.StringIO(), width=100)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Others' work on the machine makes threads that wait for each other slow."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def record(worker: int, started_s: float, ended_s: float) -> ShardRecord:
@@ -129,6 +157,54 @@ def test_indextts2_goes_from_end_to_end_with_lines_of_a_given_length(console: Co
     assert "lines of 0.14 s and 0.14 s;" in told  # 12 mel frames, a moment less than 7 codes.
     for stage in ("speech encoder", "conformers", "GPT", "flow", "vocoder", "for the face only"):
         assert stage in told
+
+
+def speed_lines(count: int) -> list[Line]:
+    return make_lines([length_s / 5 for length_s in draw_lengths_s(count, 0)], 60)
+
+
+def test_indextts2_gets_lines_as_a_worker_gives_them():
+    lines = speed_lines(100)
+    calls = list(cut_calls(lines, 20, 2))
+    assert sorted(line.seed for call in calls for line in call) == list(range(100))
+    assert {len(call) for call in calls} <= {8, 4, 2}  # Shards of 20, the last of them halved.
+    lengths = [[len(line.text) for line in call] for call in calls]
+    assert all(call == sorted(call) for call in lengths)
+    starts_anew = sum(after[0] < before[-1] for before, after in pairwise(lengths))
+    assert starts_anew >= 4  # Every shard has short lines and long ones.
+
+
+def test_indextts2_is_measured_with_the_precisions_of_the_engine(tmp_path: Path):
+    parts = (tiny.SPEECH_ENCODER, tiny.CODEC, tiny.GPT, tiny.S2MEL, tiny.VOCODER)
+    measured = make_networks(Sizes(*parts), "cpu", "bfloat16")
+    loaded = load_networks(write_model(tmp_path), precision="bfloat16")
+    for ours, theirs in zip(measured.modules, loaded.modules, strict=True):
+        kinds = [{value.dtype for value in net.state_dict().values()} for net in (ours, theirs)]
+        assert kinds[0] == kinds[1]
+
+
+def test_every_stage_of_indextts2_has_its_time(console: Console, one_thread: None):
+    device, lines, batches = torch.device("cpu"), make_lines([0.1, 0.2, 0.12, 0.3], 60), []
+    parts = (tiny.SPEECH_ENCODER, tiny.CODEC, tiny.GPT, tiny.S2MEL, tiny.VOCODER)
+    networks = make_networks(Sizes(*parts), "cpu", "float32")
+    voice = make_voice(networks, 0.5)
+    settings = SpeechSettings(flow=FlowSettings(num_steps=1))
+    figures = []
+    for batch in (1, 2):
+        maker = TimedMaker(networks, settings, batch, clock=SpeedClock(device), loads=[])
+        started_s = time.process_time()
+        audio_s, peak = measure_indextts2(maker, voice, lines, 256)
+        spent_s = time.process_time() - started_s
+        assert sum(maker.clock.spent_s.values()) <= spent_s  # No second is counted twice.
+        assert min(maker.clock.spent_s.values()) > 0
+        codes = [int(count) for load in maker.loads for count in load.codes]
+        assert sorted(codes) == sorted(line.num_codes for line in lines)
+        assert audio_s == pytest.approx(sum(codes) / 50, rel=0.1)
+        batches.append([len(load.codes) for load in maker.loads])
+        figures.append(Figures(batch, audio_s, maker.clock.spent_s, {}, peak))
+    assert batches == [[1] * 4, [2, 2]]
+    print_figures(console, figures)
+    assert "whole line" in console.file.getvalue()
 
 
 def size_run(lines: int, driver_bytes: int, plan_s: float) -> SizeRun:

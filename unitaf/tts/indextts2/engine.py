@@ -136,8 +136,7 @@ class IndexTts2:
     @property
     def batch_size(self) -> int:
         """How many utterances are best given at once: those of some batches, but one if alone."""
-        size = self._hardware.batch_size
-        return size if size == 1 else _BATCHES_A_CALL * size
+        return lines_a_call(self._hardware.batch_size)
 
     @property
     def reads_ipa(self) -> bool:
@@ -356,6 +355,11 @@ def _check(utterance: Utterance, segments: Sequence[Spoken]) -> None:
     for number, segment in enumerate(segments, start=1):
         where = f"segment {number} of {len(segments)}" if len(segments) > 1 else "the line"
         if not segment.is_stopped:
+def lines_a_call(batch_size: int) -> int:
+    """Return how many lines are best given at once to an engine with batches of some size."""
+    return batch_size if batch_size == 1 else _BATCHES_A_CALL * batch_size
+
+
             seconds = len(segment.codes) / clock.FEATURE_RATE
             reason = f"the model did not come to an end of {where} in {seconds:.0f} s of speech"
             raise InputError(utterance.id, f"{reason}; write it otherwise, or change its seed")

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from unitaf.tts.indextts2.batches import BatchLimits, map_batches
 from unitaf.tts.indextts2.decoding import SKIPPED_POSITION, TRAINED_POSITION
+from unitaf.tts.indextts2.graphs import StepMaker, make_step
 from unitaf.tts.indextts2.networks import Networks
 from unitaf.tts.indextts2.random import SeededNoise, normal_noise
 from unitaf.tts.indextts2.s2mel import target_frames
@@ -30,7 +31,6 @@ from unitaf.tts.indextts2.synthesis import (
     read_codes,
     write_codes,
 )
-from unitaf.tts.indextts2.voice import Voice
 
 _MOST_LATENT_STEPS = 65_536
 _MOST_FLOW_FRAMES = 65_536
@@ -75,14 +75,6 @@ def stage_limits(device: torch.device, batch_size: int) -> StageLimits:
     )
 
 
-def line_noise(
-    seed: int, voice: Voice, content: Float[Tensor, "line_frames content"]
-) -> Float[Tensor, "mels frames"]:
-    """Return the noise that a segment's mel begins from; none where the voice's prompt stands."""
-    noise = normal_noise(seed, (len(voice.mel), len(content))).to(content.device)
-    return functional.pad(noise, (len(voice.content), 0))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
     """A segment with its randomness."""
@@ -99,20 +91,22 @@ class Maker:
         networks: All networks.
         settings: How.
         batch_size: Most segments at once, in any stage.
+        new_step: How a decoding step is run.
     """
 
     networks: Networks
     settings: SpeechSettings
     batch_size: int
+    new_step: StepMaker = make_step
 
     def speak(self, pieces: Sequence[Piece]) -> list[Spoken]:
         """Decode segments and compute what their codes mean."""
         texts = [len(piece.segment.text_ids) for piece in pieces]
-        written = map_batches(self._write, pieces, texts, BatchLimits(self.batch_size))
+        written = map_batches(self.write, pieces, texts, BatchLimits(self.batch_size))
         pairs = list(zip(pieces, written, strict=True))
         steps = [count + len(each.codes) for count, each in zip(texts, written, strict=True)]
         limits = stage_limits(self.networks.device, self.batch_size)
-        return map_batches(self._read, pairs, steps, limits.latents)
+        return map_batches(self.read, pairs, steps, limits.latents)
 
     def sound(self, pieces: Sequence[Piece], spoken: Sequence[Spoken]) -> list[Float[Tensor, " _"]]:
         """Make the waveforms of decoded segments, on the processor."""
@@ -126,10 +120,11 @@ class Maker:
             for count, piece in zip(frames, pieces, strict=True)
         ]
         limits = stage_limits(self.networks.device, self.batch_size)
-        mels = map_batches(self._mels, pairs, prompted, limits.flow)
-        return map_batches(self._waveforms, mels, frames, limits.vocoder)
+        mels = map_batches(self.mels, pairs, prompted, limits.flow)
+        return map_batches(self.waveforms, mels, frames, limits.vocoder)
 
-    def _write(self, batch: list[Piece]) -> list[Written]:
+    def write(self, batch: list[Piece]) -> list[Written]:
+        """Decode the segments of one batch."""
         is_skipped = self.settings.reproduces_upstream
         return write_codes(
             self.networks,
@@ -137,21 +132,30 @@ class Maker:
             SeededNoise([piece.seed for piece in batch], self.networks.device),
             self.settings.rules,
             SKIPPED_POSITION if is_skipped else TRAINED_POSITION,
+            self.new_step,
         )
 
-    def _read(self, batch: list[tuple[Piece, Written]]) -> list[Spoken]:
+    def read(self, batch: list[tuple[Piece, Written]]) -> list[Spoken]:
+        """Compute what the codes of one batch mean."""
         segments = [piece.segment for piece, _ in batch]
         return read_codes(self.networks, segments, [written for _, written in batch])
 
-    def _mels(self, batch: list[tuple[Piece, Spoken]]) -> list[Float[Tensor, "mels _"]]:
-        networks = self.networks
-        contents = make_content(networks, [spoken for _, spoken in batch])
-        voices = [piece.segment.voice for piece, _ in batch]
-        noises = [
-            line_noise(piece.seed, voice, content)
-            for (piece, _), voice, content in zip(batch, voices, contents, strict=True)
-        ]
-        return make_mels(networks, voices, contents, noises, self.settings.flow)
+    def mels(self, batch: list[tuple[Piece, Spoken]]) -> list[Float[Tensor, "mels _"]]:
+        """Make the log mels of one batch."""
+        contents = make_content(self.networks, [spoken for _, spoken in batch])
+        pieces = [piece for piece, _ in batch]
+        noises = [self.noise(*pair) for pair in zip(pieces, contents, strict=True)]
+        voices = [piece.segment.voice for piece in pieces]
+        return make_mels(self.networks, voices, contents, noises, self.settings.flow)
 
-    def _waveforms(self, batch: list[Float[Tensor, "mels _"]]) -> list[Float[Tensor, " _"]]:
+    def noise(
+        self, piece: Piece, content: Float[Tensor, "line_frames content"]
+    ) -> Float[Tensor, "mels frames"]:
+        """Return what a segment's mel begins from; nothing where the voice's prompt stands."""
+        voice = piece.segment.voice
+        noise = normal_noise(piece.seed, (len(voice.mel), len(content))).to(content.device)
+        return functional.pad(noise, (len(voice.content), 0))
+
+    def waveforms(self, batch: list[Float[Tensor, "mels _"]]) -> list[Float[Tensor, " _"]]:
+        """Make the waveforms of one batch, on the processor."""
         return [waveform.float().cpu() for waveform in make_waveforms(self.networks, batch)]
