@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from unitaf.face.visemes import VisemeAnimator
 from unitaf.pipelines.making import ShardMaker
 from unitaf.pipelines.prepare import make_plan, pending_shards, prepare
 from unitaf.pipelines.preparing import RecordingShard
+from unitaf.pipelines.shards import Recipe, take_key
 from unitaf.pipelines.train import train
 from unitaf.storage import open_storage
 from unitaf.timing import num_frames
@@ -147,6 +149,37 @@ def test_lines_that_never_stop_are_rejects_with_the_reason(model: Path, tmp_path
             r" or change its seed",
             reject.reason,
         )
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_a_job_may_have_nothing_drawn(model: Path, tmp_path: Path, num_beams: int):
+    config = job(model, {"*": write_clip(tmp_path / "a.wav", 0)})
+    drawn, best = (
+        build_tts(
+            check_config(
+                {"tts": config.tts.model_dump() | {"num_beams": num_beams, "sampling": sampling}},
+                "test",
+            ).tts
+        )
+        for sampling in (True, False)
+    )
+    lines = [replace(LINE, seed=seed) for seed in range(6)]
+    keys = [take_key(LINE, Recipe(tts.fingerprint_of("a"), "", 30, "")) for tts in (drawn, best)]
+    assert keys[0] != keys[1]
+    said = [
+        {speech.features.tobytes() for speech in tts.synthesize(lines)} for tts in (drawn, best)
+    ]
+    assert len(said[0]) > 1
+    assert len(said[1]) == 1
+
+
+def test_settings_of_sampling_need_it(model: Path, tmp_path: Path):
+    tts = job(model, {"*": write_clip(tmp_path / "a.wav", 0)}).tts.model_dump()
+    check_config({"tts": tts | {"sampling": False}}, "test")  # As a written job has it.
+    for change in ({"temperature": 0.7}, {"top_k": 3}, {"top_p": 0.9}):
+        (name,) = change
+        with pytest.raises(ConfigError, match=rf"^test: tts: .*{name} is of sampling, which is"):
+            check_config({"tts": tts | {"sampling": False} | change}, "test")
 
 
 def test_terms_come_before_anything_else(model: Path, tmp_path: Path):
