@@ -20,12 +20,34 @@ Step = Callable[[Int64[Tensor, "lines beams"], int], Float[Tensor, "lines beams 
 StepMaker = Callable[[SpeechGpt, KeyValueCache], Step]
 """Makes the step of a batch, and makes it anew when lines have left or the cache has grown."""
 
+Work = Callable[[], Tensor]
+"""Computes from tensors that stay in place; what it returns is valid until it is called again."""
+
 _WARM_UPS = 2
 
 
 def make_step(gpt: SpeechGpt, cache: KeyValueCache) -> Step:
     """Return the way to run a step on the device of the cache."""
     return GraphedStep(gpt, cache) if cache.device.type == "cuda" else PlainStep(gpt, cache)
+
+
+def capture_graph(work: Work) -> Work:
+    """Return work as a replay of a CUDA graph: the same operations on the same addresses."""
+    present, side = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side.wait_stream(present)
+    with torch.cuda.stream(side):
+        for _ in range(_WARM_UPS):
+            work()
+    present.wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = work()
+
+    def replay() -> Tensor:
+        graph.replay()
+        return result
+
+    return replay
 
 
 class PlainStep:
@@ -45,38 +67,36 @@ class PlainStep:
 
 
 class GraphedStep:
-    """Captures a step at the first call and replays it; reads every slot of the cache."""
+    """Captures a step at the first call and replays it; reads every slot of the cache.
 
-    def __init__(self, gpt: SpeechGpt, cache: KeyValueCache) -> None:
-        self._gpt, self._cache = gpt, cache
+    Args:
+        gpt: The network.
+        cache: Of the lines that are present.
+        capture: Makes the replay.
+    """
+
+    def __init__(
+        self,
+        gpt: SpeechGpt,
+        cache: KeyValueCache,
+        capture: Callable[[Work], Work] = capture_graph,
+    ) -> None:
+        self._gpt, self._cache, self._capture = gpt, cache, capture
         cache.num_read = cache.num_slots
-        self._graph: torch.cuda.CUDAGraph | None = None
+        self._replay: Work | None = None
 
     def __call__(
         self, codes: Int64[Tensor, "lines beams"], position: int
     ) -> Float[Tensor, "lines beams dim"]:
         """Run one step; the result is valid until the next."""
-        if self._graph is None:
+        if self._replay is None:
             self._codes, self._positions = codes.clone(), torch.full_like(codes, position)
-            self._graph = self._capture()
+            self._replay = self._capture(self._work)
         self._codes.copy_(codes)
         self._positions.fill_(position)
-        self._graph.replay()
-        return self._states
+        return self._replay()
 
-    def _capture(self) -> torch.cuda.CUDAGraph:
-        present, side = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(present)
-        with torch.cuda.stream(side):
-            for _ in range(_WARM_UPS):
-                self._run()
-        present.wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._states = self._run()
-        return graph
-
-    def _run(self) -> Tensor:
+    def _work(self) -> Tensor:
         embedded = self._gpt.embed_codes(self._codes, self._positions)
         states: Tensor = self._gpt(embedded, self._cache.attend_to_past)
         return states
