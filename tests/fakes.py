@@ -36,6 +36,10 @@ class KillingStorage:
     def uri(self) -> str:
         return self._inner.uri
 
+    @property
+    def num_retries(self) -> int:
+        return self._inner.num_retries
+
     def create(self, name: str, data: bytes | Path) -> Creation:
         self._strike(name, "before")
         created = self._inner.create(name, data)

@@ -114,6 +114,7 @@ def test_the_dashboard_shows_all_that_is_asked_for():
         "unitaf:rejects:rate5m",
         "unitaf:shard_seconds:p95",
         "unitaf:retries",
+        "unitaf:storage_retries:rate5m",
     } <= shown
     assert len({panel["id"] for panel in dashboard()["panels"]}) == len(dashboard()["panels"])
 
@@ -132,7 +133,7 @@ def test_every_name_is_served_by_a_running_cluster(ray_cluster: str):
     def work() -> None: ...
 
     ray.get(work.remote())
-    shard = ShardRecord("a", True, 2, 1, 1, 3.0, 100, tts_s=1.0)
+    shard = ShardRecord("a", True, 2, 1, 1, 3.0, 100, tts_s=1.0, storage_retries=1)
     Telemetry("generate").add(shard, 5)
     wanted = set().union(*map(names, queries()))
     wanted = {name for name in wanted if name.startswith("ray_")}

@@ -31,6 +31,15 @@ def test_an_address_where_nobody_listens_is_refused_at_once(
         ray_running().__enter__()
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "https://ray.example.com/"])
+def test_the_address_that_jobs_are_sent_to_is_told_from_that_of_a_cluster(
+    address: str, no_session: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(ConfigError, match=f"RAY_ADDRESS={address}: that is where `ray job submit`"):
+        ray_running().__enter__()
+
+
 def test_an_address_that_is_none_is_refused(no_session: None, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAY_ADDRESS", "garbage")
     with pytest.raises(ConfigError, match="RAY_ADDRESS=garbage"):

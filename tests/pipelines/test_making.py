@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.fakes import ChokingSpeech
+from tests.servers import Fault, FaultProxy, SeaweedFS
 from unitaf.config import OutputConfig
 from unitaf.errors import BackendError, StorageError
 from unitaf.face.visemes import VisemeAnimator
@@ -115,3 +116,16 @@ def test_a_damaged_payload_is_not_committed(storage: Storage, tmp_path: Path):
     with pytest.raises(StorageError, match="damaged"):
         maker(storage, StubSpeech()).make(planned)
     assert not storage.exists(shards.manifest_name(planned.id))
+
+
+def test_storage_requests_that_are_tried_again_are_counted(
+    seaweed: SeaweedFS, s3_store_uri: str, monkeypatch: pytest.MonkeyPatch
+):
+    with FaultProxy(seaweed.port) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        storage = open_storage(s3_store_uri)
+        planned = plan(storage, [Utterance("a", "Hello.")])
+        made = maker(storage, StubSpeech())
+        proxy.faults.extend([Fault.SLOW_DOWN] * 3)
+        assert made.make(planned).storage_retries == 3
+        assert made.make(planned).storage_retries == 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.data.captures import babble, moving, write_csv, write_wav
+from tests.servers import Fault, FaultProxy, SeaweedFS
 from unitaf.config import ClipsConfig
 from unitaf.data.clips import Clip, ClipMaker
 from unitaf.data.features import Extracted, FeatureSet
@@ -21,7 +22,7 @@ from unitaf.data.manifests import (
 from unitaf.data.recordings import Recording, open_source
 from unitaf.errors import BackendError, InputError
 from unitaf.pipelines.preparing import CorpusMaker, RecordingShard
-from unitaf.storage import open_storage
+from unitaf.storage import Storage, open_storage
 
 
 class Lengths:
@@ -45,7 +46,8 @@ class Lengths:
         return [Extracted(np.full((5, 1), c.num_samples / 1000, np.float16), 0.0) for c in clips]
 
 
-def make(folder: Path, texts: Sequence[str], extractor: Lengths) -> FeatureManifest:
+def captured(folder: Path, texts: Sequence[str]) -> tuple[Storage, RecordingShard]:
+    """Write recordings that say these texts; return where they are, and a shard of all."""
     for number, text in enumerate(texts):
         stem = folder / "captures" / "ann" / f"take{number}"
         write_wav(stem.with_suffix(".wav"), babble(0.7 + number / 10, seed=number))
@@ -53,11 +55,13 @@ def make(folder: Path, texts: Sequence[str], extractor: Lengths) -> FeatureManif
         stem.with_suffix(".txt").write_text(text)
     source = open_source(str(folder / "captures"), "en", "")
     found = [each for each in list_recordings(source, None) if isinstance(each, Recording)]
+    return source.storage, RecordingShard("shard", tuple(found))
+
+
+def make(folder: Path, texts: Sequence[str], extractor: Lengths) -> FeatureManifest:
+    source, shard = captured(folder, texts)
     corpus = open_storage(str(folder / "corpus"))
-    clips = ClipMaker(ClipsConfig(), None)
-    CorpusMaker(source.storage, corpus, clips, [extractor]).make(
-        RecordingShard("shard", tuple(found))
-    )
+    CorpusMaker(source, corpus, ClipMaker(ClipsConfig(), None), [extractor]).make(shard)
     made = decode_clip_manifest(corpus.read(clips_manifest_name("shard")))
     name = features_manifest_name(extractor.set, made.features_key(extractor.voice_of))
     manifest = decode_feature_manifest(corpus.read(name))
@@ -83,3 +87,16 @@ def test_a_batch_of_clips_without_features_is_none(tmp_path: Path) -> None:
 def test_an_extractor_that_refuses_what_it_was_not_given_is_broken(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="'else', which it was not given"):
         make(tmp_path, ["no"], Lengths("else"))
+
+
+def test_storage_requests_that_are_tried_again_are_counted(
+    tmp_path: Path, seaweed: SeaweedFS, s3_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, shard = captured(tmp_path, ["yes"])
+    with FaultProxy(seaweed.port) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        corpus = open_storage(s3_store_uri)
+        maker = CorpusMaker(source, corpus, ClipMaker(ClipsConfig(), None), [Lengths()])
+        proxy.faults.extend([Fault.SLOW_DOWN] * 3)
+        assert maker.make(shard).storage_retries == 3
+        assert maker.make(shard).storage_retries == 0

@@ -35,12 +35,29 @@ def served(pipeline: str) -> dict[str, float]:
     raise AssertionError(f"nothing of {pipeline} in {_REPORT_S:g} s")
 
 
+def test_what_is_planned_is_served_before_anything_is_made(ray_cluster: str, tmp_path: Path):
+    pipeline = uuid.uuid4().hex
+    log = open_storage(str(tmp_path)).open_log("progress.ndjson")
+    with Recorder(log, None, 10, 2, pipeline) as recorder:
+        recorder.enter("start")
+        recorder.begin()
+    assert served(pipeline) == {"ray_unitaf_lines_left": 10, "ray_unitaf_rejects_total": 2}
+
+
 def test_what_a_run_tells_is_served(ray_cluster: str, tmp_path: Path):
     pipeline = uuid.uuid4().hex
     log = open_storage(str(tmp_path)).open_log("progress.ndjson")
-    shard = {"num_lines": 4, "audio_s": 12.5, "payload_bytes": 1000, "tts_s": 6.0, "face_s": 1.0}
+    shard = {
+        "storage_retries": 2,
+        "num_lines": 4,
+        "audio_s": 12.5,
+        "payload_bytes": 1000,
+        "tts_s": 6.0,
+        "face_s": 1.0,
+    }
     with Recorder(log, None, 10, 2, pipeline) as recorder:
         recorder.enter("start")
+        recorder.begin()
         recorder.add(ShardRecord("a", num_takes=3, num_rejects=1, **shard))
         recorder.add(ShardRecord("b", num_takes=4, is_new=False, **shard))
     assert served(pipeline) == {
@@ -49,6 +66,7 @@ def test_what_a_run_tells_is_served(ray_cluster: str, tmp_path: Path):
         "ray_unitaf_lines_left": 2,
         "ray_unitaf_takes_total": 3,
         "ray_unitaf_rejects_total": 3,
+        "ray_unitaf_storage_retries_total": 4,
         "ray_unitaf_audio_seconds_total": 12.5,
         "ray_unitaf_payload_bytes_total": 1000,
         "ray_unitaf_work_seconds_totaltts": 6,

@@ -103,6 +103,7 @@ def test_a_storm_that_passes_is_survived(
         proxy.faults.extend([fault] * 2)
         assert call()
     assert not proxy.faults
+    assert storage.num_retries == 6
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW_DOWN, Fault.LOSE_REQUEST, Fault.STALL])

@@ -83,8 +83,11 @@ class Pool(Generic[Piece, Record]):
         self.num_actors = 0
         """How many are at work, once there are records."""
 
-    def records(self) -> Iterator[Record]:
+    def records(self, begin: Callable[[], None]) -> Iterator[Record]:
         """Give the record of every piece as it is done, in any order.
+
+        Args:
+            begin: Called once the cluster is there.
 
         Raises:
             UnitafError: The first that a piece ended with.
@@ -92,6 +95,7 @@ class Pool(Generic[Piece, Record]):
         """
         rows = [{"piece": pickle.dumps(piece)} for piece in self._pieces]
         with ray_running():
+            begin()
             self.num_actors = _num_actors(self._run, len(rows))
             outcomes = self._spread(rows)
             for row in _told(outcomes.iter_rows()):
@@ -185,7 +189,12 @@ def ray_running() -> Iterator[None]:
 
 
 def _check_answer(address: str) -> None:
-    """Refuse the address of a cluster, host:port or ray://host:port, where nobody listens."""
+    """Refuse an address other than host:port or ray://host:port, or one where nobody listens."""
+    if address.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"RAY_ADDRESS={address}: that is where `ray job submit` sends jobs; unset it to work on"
+            " this machine alone, or set it to host:port of a cluster"
+        )
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
         return

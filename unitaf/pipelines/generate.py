@@ -197,6 +197,6 @@ def _make(job: Job, work: Work, config: GenerateConfig, recorder: Recorder) -> i
     if work.is_joined:
         shards.reverse()  # Meet the driver that began at the other end in the middle.
     pool = Pool(shards, partial(build_work, job.cast.roles, config.output, job.storage), config.run)
-    for record in pool.records():
+    for record in pool.records(recorder.begin):
         recorder.add(record)
     return pool.num_actors

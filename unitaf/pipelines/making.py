@@ -73,6 +73,7 @@ class ShardRecord:
     face_s: float = 0.0
     encode_s: float = 0.0
     storage_s: float = 0.0
+    storage_retries: int = 0
     started_s: float = field(default_factory=time.time)
     """Seconds since the epoch; the engine was loaded by then."""
     ended_s: float = 0.0
@@ -115,6 +116,7 @@ class ShardMaker:
             StorageError: If the plan could not be read or the takes not be written.
         """
         record = ShardRecord(planned.id, num_lines=planned.num_lines, worker=os.getpid())
+        retries = self._storage.num_retries
         if self._storage.exists(manifest_name(planned.id)):
             record.is_new = False
         else:
@@ -126,6 +128,7 @@ class ShardMaker:
             record.storage_s += time.perf_counter() - started
             takes, rejects = self._perform(shard, record)
             self._commit(planned, takes, rejects, record)
+        record.storage_retries = self._storage.num_retries - retries
         record.ended_s = time.time()
         return record
 

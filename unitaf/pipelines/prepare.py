@@ -92,7 +92,7 @@ def prepare(
         if pending:
             recorder.enter("start")
             build = partial(build_work, config, opened.storage, storage)
-            for record in Pool(pending, build, config.run).records():
+            for record in Pool(pending, build, config.run).records(recorder.begin):
                 recorder.add(record)
         recorder.enter("end")
         contents = read_contents(storage, plan, config.max_alignment_cost)

@@ -62,6 +62,7 @@ class PrepareRecord:
     num_rejects: int = 0
     audio_s: float = 0.0
     payload_bytes: int = 0
+    storage_retries: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     """By kind of work: read, clips, each set of features, storage."""
     started_s: float = field(default_factory=time.time)
@@ -102,6 +103,7 @@ class CorpusMaker:
             StorageError: If recordings could not be read or results not be written.
         """
         record = PrepareRecord(shard.id, num_lines=len(shard.recordings))
+        retries = self._num_retries
         name = clips_manifest_name(shard.id)
         if self._corpus.exists(name):
             manifest = decode_clip_manifest(self._corpus.read(name))
@@ -113,7 +115,12 @@ class CorpusMaker:
                 self._make_features(manifest, extractor, record)
         record.num_takes, record.num_rejects = len(manifest.clips), len(manifest.refusals)
         record.audio_s = sum(clip.num_samples / clip.sample_rate for clip in manifest.clips)
+        record.storage_retries = self._num_retries - retries
         return record
+
+    @property
+    def _num_retries(self) -> int:
+        return self._source.num_retries + self._corpus.num_retries
 
     def _make_clips(self, shard: RecordingShard, record: PrepareRecord) -> ClipManifest:
         clips: list[Clip] = []

@@ -130,6 +130,10 @@ class Recorder:
         self._stage, self._stage_start = stage, now
         self._tell({"event": "stage"})
 
+    def begin(self) -> None:
+        """Tell the metrics of the plan, once there is a cluster that keeps them."""
+        self._telemetry.begin(self._lines_total - self.lines, self._rejects)
+
     def begin_making(self, started_s: float) -> None:
         """Say when the first worker was ready (epoch seconds): making is timed from there."""
         waited = time.time() - started_s
@@ -141,7 +145,6 @@ class Recorder:
         """Count a shard that is committed now."""
         if self._stage == "start":
             self.begin_making(record.started_s)
-            self._telemetry.reject(self._rejects)  # now that there is a cluster that counts
         self.shards += 1
         self.lines += record.num_lines
         if record.is_new:

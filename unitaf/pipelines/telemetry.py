@@ -2,7 +2,8 @@
 
 Conventions: Ray's agent on the driver's node serves a metric under its name here with ``ray_``
 before it, and a counter with ``_total`` behind it. The tag ``pipeline`` says what runs:
-``generate`` or ``prepare``. Where no cluster runs, nothing is kept.
+``generate`` or ``prepare``. Where no cluster runs, nothing is kept: what is planned, and the lines
+rejected while planning, are told in one step when the cluster is there, before the first shard.
 How often Ray ran a piece of work again is in Ray's own ``ray_tasks{IsRetry="1"}``.
 """
 
@@ -20,6 +21,7 @@ COUNTERS = {
     "unitaf_rejects": "Lines rejected, those that never reached an engine included",
     "unitaf_audio_seconds": "Seconds of audio made",
     "unitaf_payload_bytes": "Bytes of takes written",
+    "unitaf_storage_retries": "Storage requests that workers tried again",
     "unitaf_work_seconds": "Workers' time, by kind of work",
 }
 """Names and descriptions of what is counted."""
@@ -37,6 +39,7 @@ class Counted(Protocol):
     num_rejects: int
     audio_s: float
     payload_bytes: int
+    storage_retries: int
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -63,9 +66,15 @@ class Telemetry:
             SHARD_SECONDS, "A worker's time for a shard", _BOUNDARIES_S, ("pipeline",)
         )
 
-    def reject(self, lines: int) -> None:
-        """Count lines that are rejected."""
-        self._count("unitaf_rejects", lines)
+    def begin(self, lines_left: int, rejects: int) -> None:
+        """Tell what is planned.
+
+        Args:
+            lines_left: Lines of the run that are to be made.
+            rejects: Lines that were rejected before.
+        """
+        self._left.set(lines_left, self._tags)
+        self._count("unitaf_rejects", rejects)
 
     def add(self, shard: Counted, lines_left: int) -> None:
         """Count a shard that is committed now.
@@ -76,7 +85,8 @@ class Telemetry:
         """
         self._count("unitaf_shards", 1)
         self._count("unitaf_lines", shard.num_lines)
-        self.reject(shard.num_rejects)
+        self._count("unitaf_rejects", shard.num_rejects)
+        self._count("unitaf_storage_retries", shard.storage_retries)
         self._left.set(lines_left, self._tags)
         if not shard.is_new:
             return

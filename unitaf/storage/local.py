@@ -41,6 +41,11 @@ class LocalStorage:
         """The absolute path of the folder."""
         return str(self._root)
 
+    @property
+    def num_retries(self) -> int:
+        """None: a file system answers once."""
+        return 0
+
     def read(self, name: str) -> bytes:
         """Return all bytes of a file."""
         path = self._path(name)

@@ -85,6 +85,11 @@ class Storage(Protocol):
         """What `open_storage` takes to open the same storage anywhere."""
         ...
 
+    @property
+    def num_retries(self) -> int:
+        """How many requests it has tried again since it was opened, in this process."""
+        ...
+
     def read(self, name: str) -> bytes:
         """Return all bytes of an object."""
         ...

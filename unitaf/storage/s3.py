@@ -61,6 +61,7 @@ class S3Storage:
         self._bucket = bucket
         self._prefix = prefix
         self._patience_s = patience_s
+        self._num_retries = 0
         config = Config(
             connect_timeout=min(_CONNECT_TIMEOUT_S, patience_s),
             read_timeout=min(_READ_TIMEOUT_S, patience_s),
@@ -85,6 +86,11 @@ class S3Storage:
     def uri(self) -> str:
         """``s3://bucket/prefix``."""
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    @property
+    def num_retries(self) -> int:
+        """How many requests were tried again; near enough where several threads ask."""
+        return self._num_retries
 
     def read(self, name: str) -> bytes:
         """Return all bytes of an object."""
@@ -217,6 +223,7 @@ class S3Storage:
                     raise StorageError(f"cannot {what}: {waited}: {reason}") from error
             _logger.warning("could not %s: %s; trying again in %.1f s", what, reason, pause_s)
             time.sleep(pause_s)
+            self._num_retries += 1
             longest_pause_s = min(2 * longest_pause_s, _LONGEST_PAUSE_S)
 
 
