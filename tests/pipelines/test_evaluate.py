@@ -50,6 +50,18 @@ def test_every_predictor_is_measured_on_every_held_out_clip(checkpoint: str, cor
     assert openings["mean"][0] == openings["mean"][100] < openings["recordings"][100]
 
 
+def test_lateness_is_told_of_clips_of_more_than_a_second(checkpoint: str, tmp_path: Path) -> None:
+    write_corpus(str(tmp_path / "long"), seconds=1.5)
+    found = evaluate(checkpoint, str(tmp_path / "long"), STUB).scores
+    for name in ("model", "visemes"):
+        offset, apart = found[name].sync_offset_ms, found[name].temporal_misalignment_ms
+        assert offset is not None
+        assert apart is not None
+        assert abs(offset) <= 250.0
+        assert 0.0 < apart <= 250.0
+    assert found["mean"].sync_offset_ms is found["mean"].temporal_misalignment_ms is None
+
+
 def test_the_split_and_the_number_of_clips_are_the_users(checkpoint: str, corpus: str) -> None:
     few = STUB.model_copy(update={"split": "train", "max_clips": 2})
     assert evaluate(checkpoint, corpus, few).clips == 2
@@ -74,6 +86,7 @@ def test_a_model_of_other_features_is_refused(tmp_path: Path, corpus: str) -> No
     state = build_face_model(described).state_dict()
     write_face_model(open_storage(str(tmp_path)), "other", described, state)
     with pytest.raises(
-        ConfigError, match=r"reads 32 features at 50 Hz, but the corpus has 32 at 80"
+        ConfigError,
+        match=r"reads features of engine/1, 32 at 50 Hz, but the corpus has engine/1, 32 at 80",
     ):
         evaluate(str(tmp_path / "other"), corpus, STUB)

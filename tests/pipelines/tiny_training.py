@@ -153,10 +153,13 @@ def made_up_batch(clips: int, seed: int) -> ClipBatch:
     )
 
 
-def write_corpus(uri: str, clips: int = 24) -> None:
-    """Write a corpus as `prepare` leaves it: clips, features and the catalog of a run."""
+def write_corpus(uri: str, clips: int = 24, seconds: float = 0.5) -> None:
+    """Write a corpus as `prepare` leaves it: clips, features and the catalog of a run.
+
+    Clips take between that long and twice as long.
+    """
     storage = open_storage(uri)
-    made = [_clip(index) for index in range(clips)]
+    made = [_clip(index, seconds) for index in range(clips)]
     tts = FeatureSet("tts", "engine/1 voice=made-up", 80.0, DIM)
     encoder = FeatureSet("encoder", "encoder/1", 50.0, ENCODER_DIM)
     keys = [clip.key for clip in made]
@@ -195,9 +198,9 @@ SAME = (
 )  # fmt: skip
 
 
-def _clip(index: int) -> Clip:
+def _clip(index: int, seconds: float) -> Clip:
     random = np.random.default_rng(index)
-    samples = int(random.integers(8000, 16000))
+    samples = int(random.integers(16000 * seconds, 32000 * seconds))
     frames = timing.num_frames(samples, 16000, 30.0)
     emotion = tuple(random.uniform(0, 1, 8).tolist())
     phase = index % 7

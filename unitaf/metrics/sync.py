@@ -77,10 +77,22 @@ def temporal_misalignment(
             three frames, or the target has neither peak nor valley.
     """
     _check(predicted, target)
-    extrema = _extrema(np.asarray(target, np.float64))
+    turns = extrema(target)
+    if turns.size == 0:
+        raise ValueError("the target opening has neither peak nor valley to time")
     path = _warping_path(_slope(predicted), _slope(target), int(max_offset_s * fps))
-    late = [path[path[:, 1] == frame, 0].mean() - frame for frame in extrema]
+    late = [path[path[:, 1] == frame, 0].mean() - frame for frame in turns]
     return float(np.abs(late).mean() / fps)
+
+
+def extrema(opening: Float[np.ndarray, " frames"]) -> Int[np.ndarray, " extrema"]:
+    """Return the frames of a mouth's peaks and valleys that stand out; there may be none."""
+    exact = np.asarray(opening, np.float64)
+    prominence = EXTREMUM_PROMINENCE * np.ptp(exact)
+    peaks, _ = signal.find_peaks(exact, prominence=prominence)
+    valleys, _ = signal.find_peaks(-exact, prominence=prominence)
+    found: np.ndarray = np.concatenate([peaks, valleys])
+    return found
 
 
 def _check(predicted: np.ndarray, target: np.ndarray) -> None:
@@ -100,16 +112,6 @@ def _correlation(predicted: np.ndarray, target: np.ndarray, late: int) -> float:
     shifted, still = shifted - shifted.mean(), still - still.mean()
     power = float(np.sqrt((shifted @ shifted) * (still @ still)))
     return float(shifted @ still) / power if power > 0.0 else -1.0
-
-
-def _extrema(opening: Float[np.ndarray, " frames"]) -> Int[np.ndarray, " extrema"]:
-    prominence = EXTREMUM_PROMINENCE * np.ptp(opening)
-    peaks, _ = signal.find_peaks(opening, prominence=prominence)
-    valleys, _ = signal.find_peaks(-opening, prominence=prominence)
-    found: np.ndarray = np.concatenate([peaks, valleys])
-    if found.size == 0:
-        raise ValueError("the target opening has neither peak nor valley to time")
-    return found
 
 
 def _slope(values: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:

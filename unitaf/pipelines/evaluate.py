@@ -18,7 +18,7 @@ from jaxtyping import Float32, Int64
 from unitaf import timing
 from unitaf.audio import resample
 from unitaf.build import build_tts
-from unitaf.checkpoint.description import PIVOT
+from unitaf.checkpoint.description import PIVOT, FeatureSpace
 from unitaf.checkpoint.face_model import load_face_model
 from unitaf.config import EvaluateConfig
 from unitaf.data.clip_reader import ClipReader
@@ -70,6 +70,8 @@ class Scores:
     """The 5th to 95th percentile of the mouth's opening over the target's; below 1 it mumbles."""
     sync_offset_ms: float | None
     """Median; above 0 is late. None for a face that holds still."""
+    temporal_misalignment_ms: float | None
+    """Median of `sync.temporal_misalignment`; None for a face that holds still."""
     largest_step: float
     """The most that a blendshape moves in a frame."""
 
@@ -163,11 +165,9 @@ def _predictors(checkpoint: str, corpus: Corpus, config: EvaluateConfig) -> dict
 def _of_model(uri: str, corpus: Corpus, style: str) -> Predictor:
     loaded = load_face_model(uri)
     features, info = loaded.description.features, corpus.info.tts
-    if (features.dim, features.rate) != (info.dim, info.rate):
-        raise ConfigError(
-            f"{uri} reads {features.dim} features at {features.rate:g} Hz, but the corpus has"
-            f" {info.dim} at {info.rate:g} Hz"
-        )
+    theirs = FeatureSpace.of_engine(info.fingerprint, info.dim, info.rate)
+    if features != theirs:
+        raise ConfigError(f"{uri} reads features of {features}, but the corpus has {theirs}")
     if style != OWN_STYLE:
         return _of_animator(loaded.animator(style))
     own = {name: _of_animator(loaded.animator(name)) for name in loaded.description.styles}
@@ -248,6 +248,7 @@ class _Tally:
         self._judge = judge
         self._sums: dict[str, list[float]] = {}
         self._offsets: list[float] = []
+        self._apart: list[float] = []
         self._openings: list[np.ndarray] = []
         self._true_openings: list[np.ndarray] = []
         self._closures = lips.Closures(0, 0)
@@ -274,6 +275,9 @@ class _Tally:
         moves = min(np.ptp(opening), np.ptp(true_opening)) > 0
         if moves and len(opening) > 4 * _MAX_OFFSET_S * fps:
             self._offsets.append(sync.sync_offset(opening, true_opening, fps, _MAX_OFFSET_S))
+            if sync.extrema(true_opening).size:
+                apart = sync.temporal_misalignment(opening, true_opening, fps, _MAX_OFFSET_S)
+                self._apart.append(apart)
 
     @property
     def closure(self) -> float | None:
@@ -289,7 +293,8 @@ class _Tally:
             jitter_ratio=means["jitter"] / means["true_jitter"],
             bilabial_closure=self.closure,
             openness_ratio=ours / true,
-            sync_offset_ms=1e3 * float(np.median(self._offsets)) if self._offsets else None,
+            sync_offset_ms=_median_ms(self._offsets),
+            temporal_misalignment_ms=_median_ms(self._apart),
             largest_step=max(self._sums["step"]),
         )
 
@@ -311,6 +316,10 @@ _AVERAGED = (
 
 def _closures(curves: Curves, phones: Sequence[Phone], fps: float) -> lips.Closures:
     return lips.bilabial_closures(phones, lips.lip_parting(curves, CHANNELS), fps, CLOSED)
+
+
+def _median_ms(times_s: Sequence[float]) -> float | None:
+    return 1e3 * float(np.median(times_s)) if times_s else None
 
 
 def _spread(openings: Sequence[np.ndarray]) -> float:
