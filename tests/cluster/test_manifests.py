@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ import kubernetes_validate
 import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
+from ray._private.ray_constants import RAY_RUNTIME_ENV_CREATE_WORKING_DIR_ENV_VAR
+from ray.runtime_env import RuntimeEnv
 
 from unitaf.config import GenerateConfig, TrainConfig
 from unitaf.config.settings import check_job, read_job
@@ -29,6 +32,8 @@ HOME = PurePosixPath("/home/ray/unitaf")
 FILES = sorted(path for path in CLUSTER.rglob("*") if path.is_file())
 DOCKERFILES = sorted((CLUSTER / "docker").iterdir())
 RAY_JOBS = sorted((CLUSTER / "kuberay").glob("rayjob-*.yaml"))
+ENGINES = ("espeak", "indextts2", "kokoro")
+"""The extras of text-to-speech engines."""
 CONFIGS = {"generate": GenerateConfig, "train": TrainConfig}
 
 
@@ -231,10 +236,36 @@ def test_a_dockerfile_is_clean_pinned_and_not_roots(path: Path):
     for copied in re.findall(r"^COPY (.*)$", text, re.M):
         for source in copied.split()[:-1]:
             assert (ROOT / source).exists()
-    extras = re.search(r'"\.\[(.*)\]"', text)
-    assert extras is not None
-    for extra in extras[1].split(","):
-        assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
+    assert {*ENGINES, "transcribe", "whisper"} == extras_of(text)
+
+
+def test_the_server_has_every_engine():
+    assert set(ENGINES) == extras_of((CLUSTER / "triton" / "Dockerfile").read_text())
+
+
+def extras_of(text: str) -> set[str]:
+    """Return the extras of this project that a text names, all of which there are."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {name for found in re.findall(r'[."}]\[([\w,]+)\]"', text) for name in found.split(",")}
+    assert named <= set(project["optional-dependencies"])
+    return named
+
+
+def test_a_job_that_brings_unitaf_along_is_one_that_ray_takes(monkeypatch: pytest.MonkeyPatch):
+    text = (CLUSTER / "README.md").read_text()
+    [(environment, words)] = re.findall(
+        r"--runtime-env-json '(\{.*?\})' -- python (.*?)```", text, re.S
+    )
+    monkeypatch.chdir(ROOT)
+    checked = RuntimeEnv(**json.loads(environment), _validate=True)
+    assert checked["working_dir"] == "."
+    [installed] = checked["pip"]["packages"]
+    assert installed.startswith(f"${{{RAY_RUNTIME_ENV_CREATE_WORKING_DIR_ENV_VAR}}}[")
+    assert extras_of(environment) == {"espeak", "kokoro"}
+    command, *settings = words.replace("\\\n", " ").split()
+    assert (ROOT / command).is_file()
+    given = [word for word in settings if word != "--set"]
+    check_job(GenerateConfig, read_job(None, given), "README.md")
 
 
 def test_nothing_but_what_is_copied_reaches_a_build():
