@@ -54,6 +54,16 @@ def test_lines_are_dealt_into_even_shards(tmp_path: Path, storage: Storage, conf
     )
 
 
+def test_shards_on_gpus_fill_the_calls_of_the_engine(
+    tmp_path: Path, storage: Storage, config: GenerateConfig
+):
+    on_gpus = config.run.model_copy(update={"gpus_per_actor": 1.0, "shard_size": None})
+    config = config.model_copy(update={"run": on_gpus})
+    shards = pending(write(tmp_path / "s.csv", 600), storage, config)
+    assert sum(shard.num_lines for shard in shards) == 600
+    assert max(shard.num_lines for shard in shards) == 150  # A call of the silent engine has 256.
+
+
 def test_shards_of_long_lines_have_fewer(tmp_path: Path, storage: Storage, config: GenerateConfig):
     rows = [f"l{i},{'word ' * 900}{i}" for i in range(40)]
     script = tmp_path / "long.csv"

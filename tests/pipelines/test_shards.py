@@ -66,6 +66,15 @@ def test_shards_are_neither_tiny_nor_huge(lines: int):
     assert size == 8 or size == 256 or 15 * (size - 1) < lines <= 16 * size
 
 
+@given(st.integers(1, 10**7), st.integers(1, 4096))
+def test_shards_fill_a_call_where_a_few_are_left(lines: int, call_size: int):
+    size = shards.default_shard_size(lines, call_size)
+    assert size >= shards.default_shard_size(lines)
+    assert size >= call_size or 4 * size >= lines
+    assert size <= max(256, call_size)
+    assert size == 8 or size == shards.default_shard_size(lines) or 3 * size < lines + 3
+
+
 def test_payload_names_hold_their_hash():
     name = shards.payload_name("0" * 32, "pt-BR", b"abc")
     assert name == (

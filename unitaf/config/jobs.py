@@ -274,7 +274,10 @@ class RunConfig(Settings):
     """How the work is spread."""
 
     shard_size: int | None = Field(
-        None, ge=1, description="Lines a shard; empty: a 16th of the script, from 8 to 256."
+        None,
+        ge=1,
+        description="Lines a shard; empty: a 16th of the script, from 8 to 256, and on GPUs as many"
+        " as an engine takes at once, up to a quarter of the script.",
     )
     num_actors: int | None = Field(
         None, ge=1, description="Worker processes; empty: one for each CPU of the cluster."

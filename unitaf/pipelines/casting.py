@@ -136,6 +136,11 @@ class Cast:
         """What takes are made with; of several roles, the hash of what each is made with."""
         recipes = [performer.recipe for performer in self._performers.values()]
         if len(recipes) == 1:
+    @property
+    def call_size(self) -> int:
+        """The most lines that the engine of any needed role is best given at once."""
+        return max((each.tts.batch_size for each in self._performers.values()), default=1)
+
             return recipes[0]
         output = self._config.output
         voices, faces = ({getattr(r, kind) for r in recipes} for kind in ("tts", "face"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from unitaf.build import build_script_defaults
-from unitaf.config import GenerateConfig
+from unitaf.config import GenerateConfig, RunConfig
 from unitaf.errors import ConfigError, StorageError
 from unitaf.pipelines.casting import Cast, casting_of
 from unitaf.pipelines.ledger import Assigned, Counts, Cut, Ledger
@@ -189,7 +189,7 @@ def plan_work(job: Job, config: GenerateConfig) -> Work:
         name = plan_id(job.ledger.keys(), config.run.shard_size, generation, job.cast.roles)
         plan, is_joined = _read_plan(job.storage, name), True
         if plan is None:
-            plan, is_joined = _create_plan(job, name, config.run.shard_size)
+            plan, is_joined = _create_plan(job, name, config.run)
         pending = tuple(shard for shard in plan.shards if shard.id not in job.committed)
         if sum(shard.num_lines for shard in pending) == job.counts().todo:
             return Work(pending, is_joined)
@@ -204,9 +204,10 @@ def _read_plan(storage: Storage, plan: str) -> Plan | None:
     return decode_plan(storage.read(plan_name(plan)))
 
 
-def _create_plan(job: Job, name: str, shard_size: int | None) -> tuple[Plan, bool]:
+def _create_plan(job: Job, name: str, run: RunConfig) -> tuple[Plan, bool]:
     storage = job.storage
-    size = shard_size or default_shard_size(job.counts().todo)
+    call_size = job.cast.call_size if run.gpus_per_actor else 1
+    size = run.shard_size or default_shard_size(job.counts().todo, call_size)
     shards: list[PlannedShard] = []
     part: list[Cut] = []
     index = 0

@@ -30,6 +30,8 @@ MAX_CHARACTERS = 50_000
 """Of a shard, about an hour of speech: a worker holds a shard's takes until it commits them."""
 
 _MIN_SHARD, _MAX_SHARD, _SHARDS_A_JOB = 8, 256, 16
+_FEWEST_SHARDS = 4
+"""That full calls of an engine may leave: GPUs are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,16 @@ def plan_id(
     return digest.hexdigest()[:32]
 
 
-def default_shard_size(num_lines: int) -> int:
-    """Return how many lines a shard should have: enough shards to share out, few objects."""
-    return max(_MIN_SHARD, min(_MAX_SHARD, -(-num_lines // _SHARDS_A_JOB)))
+def default_shard_size(num_lines: int, call_size: int = 1) -> int:
+    """Return how many lines a shard should have: enough shards to share out, few objects.
+
+    Args:
+        num_lines: To be made.
+        call_size: How many lines the engine is best given at once. A shard fills a call if a few
+            shards are left, since a call never has lines of two.
+    """
+    share = min(_MAX_SHARD, -(-num_lines // _SHARDS_A_JOB))
+    return max(_MIN_SHARD, share, min(call_size, -(-num_lines // _FEWEST_SHARDS)))
 
 
 def manifest_name(shard: str) -> str:
