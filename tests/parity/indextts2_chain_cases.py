@@ -84,7 +84,8 @@ class Request:
         self.voice = read_voice(networks, mono(case, said["speaker"]), rate)
         self.emotion = self._emotion(case, networks)
         front = TextFront(case.file.with_name("bpe_tiny.model"))
-        self.segments = front.segments(said["text"], said["max_text_tokens_per_segment"])
+        pieces = front.pieces(said["text"])
+        self.segments = front.segments(pieces, said["max_text_tokens_per_segment"])
 
     def rules(self) -> tuple[bool, int]:
         return self.said["do_sample"], self.said["num_beams"]

@@ -287,8 +287,8 @@ def test_a_line_may_be_as_long_as_its_text_asks_for(
 ) -> None:
     folder = with_stop(-99.0)
     engine = make_engine(folder, voices, replace(QUICK, rules=Rules(num_beams=1)))
-    (ids,) = TextFront(folder / files.TOKENISER.name).segments(LINES[4].text)
-    limit = code_limit(len(ids))
+    front = TextFront(folder / files.TOKENISER.name)
+    limit = code_limit(len(front.pieces(LINES[4].text)))
     assert limit < tiny.GPT.max_codes
     with pytest.raises(InputError, match=f"in {limit / 50:.0f} s of speech"):
         engine.synthesize([LINES[4]])
@@ -298,7 +298,8 @@ def test_segments_that_read_alike_are_drawn_apart(
     model: Path, voices: Mapping[str, VoiceSource]
 ) -> None:
     line = Utterance("twice", "Tell them we sail. " * 2, speaker="ann", seed=1)
-    one, two = TextFront(model / files.TOKENISER.name).segments(line.text, 12)
+    front = TextFront(model / files.TOKENISER.name)
+    one, two = front.segments(front.pieces(line.text), 12)
     assert one == two
     (speech,) = make_engine(model, voices, SHORT_SEGMENTS).synthesize([line])
     length = (speech.num_samples - 4410) // 2

@@ -1,8 +1,10 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from sentencepiece import SentencePieceTrainer
 
+from tests.tts.indextts2.published import write_tokeniser
 from unitaf.tts.indextts2.normaliser import Term, normalise_text, uses_chinese_rules
 from unitaf.tts.indextts2.segments import split_segments
 from unitaf.tts.indextts2.text import TextFront, tokeniser_input
@@ -113,11 +115,28 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> TextFront:
 
 
 def test_texts_become_ids_in_segments(front: TextFront) -> None:
-    once = front.segments("The wind waits.")
+    once = front.segments(front.pieces("The wind waits."), 120)
     assert len(once) == 1
     assert all(3 <= id_ < 60 for id_ in once[0])
-    assert front.segments("The wind waits. " * 9, max_tokens=40)[0][: len(once[0])] == once[0]
+    often = front.segments(front.pieces("The wind waits. " * 30), 40)
+    assert len(often) > 1
+    assert often[0][: len(once[0])] == once[0]
     assert front.pieces("fyi") == front.pieces("my friend")
+
+
+def test_a_text_is_normalised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    normalised: list[str] = []
+
+    def spy(text: str, glossary: Mapping[str, Term] | None) -> str:
+        normalised.append(text)
+        return normalise_text(text, glossary)
+
+    monkeypatch.setattr("unitaf.tts.indextts2.text.normalise_text", spy)
+    write_tokeniser(tmp_path)
+    again = TextFront(tmp_path / "bpe.model")
+    texts = ["Who goes there?", "5 friends.", "Who goes there?"]
+    assert len({tuple(again.pieces(text)) for text in texts}) == 2
+    assert normalised == texts[:2]
 
 
 def test_a_single_character_is_left_as_it_is(front: TextFront) -> None:

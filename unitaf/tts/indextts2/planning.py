@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from unitaf.errors import InputError
-from unitaf.tts.indextts2.segments import split_segments
 from unitaf.tts.indextts2.sizes import GptSizes
 from unitaf.tts.indextts2.text import TextFront
 from unitaf.types import Utterance
@@ -26,9 +25,7 @@ class TextReader:
         Raises:
             InputError: If the model cannot say it.
         """
-        pieces = self._pieces(utterance)
-        cut = split_segments(pieces, self.max_tokens)
-        segments = [tuple(self.front.ids(segment)) for segment in cut]
+        segments = self.front.segments(self._pieces(utterance), self.max_tokens)
         longest = max(map(len, segments))
         if longest > self.sizes.max_text_ids:
             reason = f"{longest} tokens without a mark to cut at; {self.sizes.max_text_ids} fit"
