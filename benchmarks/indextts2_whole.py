@@ -91,7 +91,7 @@ def measure(sizes: ModelSizes, num_codes: int, prompt_s: float, console: Console
             write_model(folder, sizes, num_codes)
         with _timed(spent_s, "hold keys and shapes against the layout"):
             checks = inspect_model(folder)
-        assert all(check.is_good for check in checks)
+        assert all(check.is_good and not check.unused for check in checks)
         keys, total = sum(len(c.keys) for c in checks), sum(c.size_bytes or 0 for c in checks)
         console.print(
             f"{keys:,} keys in {total / 1e9:.2f} GB, none missing, of a wrong shape or extra"

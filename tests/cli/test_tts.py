@@ -37,6 +37,20 @@ def test_a_whole_model_is_good(
     assert "bilibili Model Use License Agreement" in told
 
 
+def test_what_is_not_used_is_told(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = torch.load(model / "gpt.pth", weights_only=True)
+    weights["model"] |= {"critic.weight": torch.zeros(3, 5), "critic.bias": torch.zeros(3)}
+    torch.save(weights, model / "gpt.pth")
+    assert check(monkeypatch, model, "--keys") == 0
+    told = capsys.readouterr().out
+    assert "gpt.pth: not used: critic.weight and 1 more; --keys lists all" in told
+    rows = [row.replace("│", " ").split() for row in told.splitlines()]
+    assert ["gpt.pth", "8.0", "MB", "182", "of", "182", "good"] in rows
+    assert ["gpt.pth", "critic.weight", "not", "used", "3", "x", "5"] in rows
+
+
 def test_all_that_is_wrong_is_told(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

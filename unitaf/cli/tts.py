@@ -69,9 +69,12 @@ def adapt(
 
 
 def _told(checks: "Sequence[FileCheck]") -> Iterator[str]:
-    """Yield what is wrong, a line each, and where it is meant to come from."""
+    """Yield what is wrong or not used, a line each, and where it is meant to come from."""
     for check in checks:
         yield from (f"{check.file.name}: {problem}" for problem in check.problems)
+        if check.unused:
+            more = f" and {len(check.unused) - 1:,} more" if len(check.unused) > 1 else ""
+            yield f"{check.file.name}: not used: {check.unused[0]}{more}; --keys lists all"
         if check.is_missing:
             need = "" if check.is_needed else ", needed only for emotions described in words"
             yield f"{check.file.name} is missing{need}: it comes from {check.file.origin}"
@@ -81,8 +84,9 @@ def _files_table(checks: "Sequence[FileCheck]") -> Table:
     table = Table("file", "size", "keys", "state")
     table.columns[0].overflow = "fold"
     for check in checks:
-        held = sum(not key.problem for key in check.keys)
-        counted = f"{held:,} of {len(check.keys):,}" if check.keys else ""
+        needed = [key for key in check.keys if key.needed is not None]
+        held = sum(not key.problem for key in needed)
+        counted = f"{held:,} of {len(needed):,}" if needed else ""
         given = "" if check.size_bytes is None else size(check.size_bytes)
         table.add_row(*map(Text, (check.file.name, given, counted, _state(check))))
     return table
@@ -99,7 +103,8 @@ def _keys_table(checks: "Sequence[FileCheck]") -> Table:
     table.columns[1].overflow = "fold"
     for check in checks:
         for key in check.keys:
-            cells = (check.file.name, key.key, _shape(key.needed), _shape(key.found))
+            needed = "not used" if key.needed is None else _shape(key.needed)
+            cells = (check.file.name, key.key, needed, _shape(key.found))
             table.add_row(*map(Text, cells))
     return table
 

@@ -14,6 +14,7 @@ from tests.tts.indextts2.published import write_model
 from unitaf.errors import ConfigError
 from unitaf.tts.indextts2 import files
 from unitaf.tts.indextts2.files import FILES, hash_files
+from unitaf.tts.indextts2.inspection import inspect_model
 from unitaf.tts.indextts2.loading import load_networks, read_sizes
 
 
@@ -98,8 +99,6 @@ def test_nothing_in_a_file_is_run(model: Path, tmp_path: Path) -> None:
 def changed(weights: dict[str, Tensor], change: str) -> dict[str, Tensor]:
     if change == "missing":
         del weights["encoder.1.bias"]
-    elif change == "unknown":
-        weights["encoder.9.bias"] = torch.zeros(3)
     elif change == "shape":
         weights["encoder.1.bias"] = torch.zeros(3)
     else:
@@ -111,7 +110,6 @@ def changed(weights: dict[str, Tensor], change: str) -> dict[str, Tensor]:
     ("change", "sentence"),
     [
         ("missing", r"encoder\.1\.bias \[1024\] is missing; "),
-        ("unknown", r"encoder\.9\.bias is in no network; "),
         ("shape", r"encoder\.1\.bias has shape \[3\] instead of \[1024\]; "),
         ("norm", r"weight_g and .*weight_v do not fit together"),
     ],
@@ -122,6 +120,16 @@ def test_a_wrong_key_is_named(model: Path, change: str, sentence: str) -> None:
     save_file(weights, model / files.CODEC.name)
     with pytest.raises(ConfigError, match=sentence):
         load_networks(model)
+
+
+def test_a_file_may_hold_more_than_is_needed(model: Path) -> None:
+    weights = load_file(model / files.CODEC.name) | {"encoder.9.bias": torch.zeros(3)}
+    (model / files.CODEC.name).unlink()
+    save_file(weights, model / files.CODEC.name)
+    state = load_networks(model).codec.state_dict()
+    assert state["encoder.1.bias"].equal(weights["encoder.1.bias"])
+    (check,) = [each for each in inspect_model(model) if each.file is files.CODEC]
+    assert (check.is_good, check.unused) == (True, ("encoder.9.bias",))
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ class FileCheck:
     """What is wrong with what is there."""
 
     @property
+    def unused(self) -> tuple[str, ...]:
+        """Keys that no network needs, of those that nobody knows."""
+        return tuple(key.key for key in self.keys if key.needed is None)
+
+    @property
     def is_missing(self) -> bool:
         """Whether it is not there."""
         return self.size_bytes is None

@@ -184,7 +184,7 @@ class KeyCheck:
 
     key: str
     needed: tuple[int, ...] | None
-    """None: no network has such a key."""
+    """None: no network has such a key, and it is not used."""
     found: tuple[int, ...] | None
     """None: the file does not hold it."""
 
@@ -192,7 +192,7 @@ class KeyCheck:
     def problem(self) -> str:
         """What is wrong with it; empty if nothing is."""
         if self.needed is None:
-            return f"{self.key} is in no network"
+            return ""
         if self.found is None:
             return f"{self.key} {list(self.needed)} is missing"
         if self.needed != self.found:
@@ -201,7 +201,10 @@ class KeyCheck:
 
 
 def check_keys(file: PublishedFile, needed: Shapes, found: Mapping[str, Tensor]) -> list[KeyCheck]:
-    """Hold the keys of a file against those that are needed; those that may be idle do not show."""
+    """Hold the keys of a file against those that are needed.
+
+    A file may hold more than that. What the published ones are known to hold besides does not show.
+    """
     extra = [key for key in found if key not in needed and not re.fullmatch(file.unused, key)]
     shapes = {key: tuple(value.shape) for key, value in found.items()}
     return [KeyCheck(key, needed.get(key), shapes.get(key)) for key in [*needed, *extra]]
