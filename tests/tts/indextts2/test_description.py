@@ -40,6 +40,9 @@ TEMPLATE = (
         ('{"愤怒": 0.0}', (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)),
         ("I do not know.", None),
         ("[1, 2]", None),
+        ('{"愤怒": NaN}', None),
+        ('{"愤怒": 0.9, "高兴": NaN, "悲伤": Infinity, "惊讶": "much"}', ANGRY),
+        (f'{{"愤怒": 0.9, "高兴": {"9" * 400}}}', ANGRY),
     ],
 )
 def test_strengths_are_read_from_answers(answer: str, expected: Emotion | None) -> None:
@@ -182,6 +185,20 @@ def test_a_reader_that_is_not_whole_is_refused(model: Path, tmp_path: Path) -> N
     weights["model.norm.weight"] = torch.zeros(3)
     save_file(weights, file, metadata={"format": "pt"})
     with pytest.raises(ConfigError, match="holds no language model: "):
+        EmotionReader(folder, torch.device("cpu"), 1)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [{"model": {"type": "Runes"}}, {"model": {"type": "BPE", "vocab": 3}}],
+)
+def test_a_tokeniser_of_another_kind_is_refused(
+    model: Path, tmp_path: Path, foreign: dict[str, object]
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model / FOLDER, folder / FOLDER)
+    (folder / FOLDER / "tokenizer.json").write_text(json.dumps({"added_tokens": []} | foreign))
+    with pytest.raises(ConfigError, match=r"merge holds no language model: \w"):
         EmotionReader(folder, torch.device("cpu"), 1)
 
 

@@ -8,6 +8,7 @@ was tuned with sad and melancholic swapped for some words; the reference swaps t
 """
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,9 +59,10 @@ class EmotionReader:
 
         place = folder / FOLDER
         try:
-            self._tokeniser: Any = AutoTokenizer.from_pretrained(
-                place, local_files_only=True, padding_side="left"
-            )
+            with _Refusing(place):
+                self._tokeniser: Any = AutoTokenizer.from_pretrained(
+                    place, local_files_only=True, padding_side="left"
+                )
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 place,
                 local_files_only=True,
@@ -69,8 +71,7 @@ class EmotionReader:
                 output_loading_info=True,
             )
         except _UNREADABLE as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"{place} holds no language model: {reason}") from error
+            raise _refusal(place, error) from error
         model, found = loaded
         if found["missing_keys"]:  # They would be drawn at random.
             missing = min(found["missing_keys"])
@@ -116,6 +117,30 @@ class EmotionReader:
         return answers
 
 
+class _Refusing:
+    """Gives a sentence to what the library of tokenisers raises: `Exception` itself, no kind of it.
+
+    Args:
+        place: The folder of the language model.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if error is not None and kind is Exception:
+            raise _refusal(self._place, error) from error
+
+
+def _refusal(place: Path, error: BaseException) -> ConfigError:
+    return ConfigError(f"{place} holds no language model: {' '.join(str(error).split())}")
+
+
 def parse_answer(answer: str, description: str) -> Emotion | None:
     """Return the strengths that an answer names, 0 to 1.2, or None if it names none.
 
@@ -138,15 +163,15 @@ def parse_answer(answer: str, description: str) -> Emotion | None:
 
 def _parse_json(answer: str) -> dict[str, float]:
     try:
-        values = json.loads(answer)
+        values = json.loads(answer, parse_int=float)
     except ValueError:
         return {}
     if not isinstance(values, dict):
         return {}
     return {
-        name: float(value)
+        name: value
         for name, value in values.items()
-        if name in _NAMES and isinstance(value, int | float)
+        if name in _NAMES and isinstance(value, float) and math.isfinite(value)
     }
 
 
