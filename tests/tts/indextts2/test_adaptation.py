@@ -1,12 +1,15 @@
+import resource
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from tests.tts.indextts2 import tiny
 from tests.tts.indextts2.published import write_model
-from unitaf.errors import ConfigError
+from unitaf.errors import ConfigError, StorageError
 from unitaf.tts.indextts2 import teaching
 from unitaf.tts.indextts2.adaptation import Lesson, Teaching, adapt, mean_loss, write_adapted
 from unitaf.tts.indextts2.gpt import SpeechGpt, attend_causally
@@ -80,6 +83,35 @@ def test_teaching_is_repeatable(gpt: SpeechGpt) -> None:
     assert teach(gpt) == teach(again)
     assert torch.get_rng_state().equal(state)
     assert teach(other, Teaching(30, learning_rate=2e-2, rank=4, seed=2)) != teach(again)
+
+
+def test_steps_are_no_longer_than_the_clip(gpt: SpeechGpt) -> None:
+    with torch.no_grad():
+        gpt.mel_head.weight.mul_(20.0)
+    lengths: list[float] = []
+
+    def watch(optimiser: torch.optim.Optimizer, *_: object) -> None:
+        given = [each.grad for group in optimiser.param_groups for each in group["params"]]
+        lengths.append(float(torch.nn.utils.get_total_norm([g for g in given if g is not None])))
+
+    hook = register_optimizer_step_pre_hook(watch)
+    teach(gpt, replace(FAST, steps=3))
+    hook.remove()
+    assert lengths == pytest.approx([1.0] * 3, abs=1e-3)
+
+
+def test_a_disk_that_is_full_leaves_nothing(gpt: SpeechGpt, tmp_path: Path) -> None:
+    published, out = write_model(tmp_path / "model"), tmp_path / "out/taught"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(StorageError, match=r"cannot write .*/taught: the disk is full"):
+            write_adapted(published, out, gpt)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(out.parent.iterdir())
+    write_adapted(published, out, gpt)
+    load_networks(out)
 
 
 def test_the_result_is_a_model_like_the_published_one(gpt: SpeechGpt, tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unitaf.audio import torchaudio_functional
-from unitaf.errors import ConfigError
+from unitaf.errors import ConfigError, StorageError
 from unitaf.tts.indextts2.digests import KEPT
 from unitaf.tts.indextts2.files import GPT, find_files, read_weights
 from unitaf.tts.indextts2.gpt import SpeechGpt
@@ -119,6 +120,8 @@ def mean_loss(gpt: SpeechGpt, lessons: Sequence[Lesson]) -> float:
 def write_adapted(folder: Path, out: Path, gpt: SpeechGpt) -> None:
     """Make a folder like a published one with another GPT; the other files are links to it.
 
+    It is written beside its place and moved there, so that there is never a part of it.
+
     Args:
         folder: The published files.
         out: Must not exist.
@@ -126,18 +129,27 @@ def write_adapted(folder: Path, out: Path, gpt: SpeechGpt) -> None:
 
     Raises:
         ConfigError: If a file is missing, or the folder exists.
+        StorageError: If it cannot be written.
     """
     find_files(folder, [GPT])
+    if out.exists():
+        raise ConfigError(f"{out} exists already: give the name of a new folder")
     weights = read_weights(folder, GPT) | {k: v.cpu() for k, v in gpt.state_dict().items()}
+    others = [path for path in folder.iterdir() if path.name not in (GPT.name, _NOTICE, KEPT)]
     try:
-        out.mkdir(parents=True)
-    except FileExistsError as error:
-        raise ConfigError(f"{out} exists already: give the name of a new folder") from error
-    torch.save({"model": weights}, out / GPT.name)
-    for path in folder.iterdir():
-        if path.name not in (GPT.name, _NOTICE, KEPT):
-            (out / path.name).symlink_to(path.resolve())
-    (out / _NOTICE).write_text(f"{_CHANGED} {INDEXTTS2_TERMS}\n", encoding="utf-8")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+            part = Path(scratch) / out.name
+            part.mkdir()
+            torch.save({"model": weights}, part / GPT.name)
+            for path in others:
+                (part / path.name).symlink_to(path.resolve())
+            (part / _NOTICE).write_text(f"{_CHANGED} {INDEXTTS2_TERMS}\n", encoding="utf-8")
+            part.rename(out)
+    except OSError as error:
+        raise StorageError(f"cannot write {out}: {error.strerror}") from error
+    except RuntimeError as error:
+        raise StorageError(f"cannot write {out}: the disk is full, or fails") from error
 
 
 def _rate(step: int, teaching: Teaching) -> float:
