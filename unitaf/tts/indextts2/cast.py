@@ -1,7 +1,8 @@
 """Who speaks: the voice and the emotion of every line, each computed once.
 
 What is kept is named by the content of a clip, or by the words that describe an emotion, so that a
-thousand lines of a speaker cost one run of the conditioning networks.
+thousand lines of a speaker cost one run of the conditioning networks. Workers do not share what
+they keep: a description that stands in many shards is read once by each.
 """
 
 from collections.abc import Mapping, Sequence

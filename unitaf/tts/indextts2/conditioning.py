@@ -124,7 +124,10 @@ class EmotionTable(nn.Module):
 
 
 def scale_emotion(emotion: Sequence[float], alpha: float) -> Emotion:
-    """Scale strengths by alpha (clamped to 0 to 1), and cut off after four decimals."""
+    """Scale strengths by alpha (clamped to 0 to 1), and cut off after four decimals.
+
+    The reference does so with those of a line; ours stand as the script has them, which is alpha 1.
+    """
     scale = min(max(alpha, 0.0), 1.0)
     if scale != 1.0:
         emotion = [int(value * scale * 10000) / 10000 for value in emotion]
@@ -133,6 +136,8 @@ def scale_emotion(emotion: Sequence[float], alpha: float) -> Emotion:
 
 def limit_emotion(emotion: Sequence[float], *, calming: bool) -> Emotion:
     """Scale strengths so that they sum to at most 0.8, as the reference's own interface does.
+
+    Its engine does not, nor does ours: for those who choose the strengths of a script.
 
     Args:
         emotion: Strengths in the order of `types.EMOTIONS`.

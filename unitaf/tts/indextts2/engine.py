@@ -155,7 +155,11 @@ class IndexTts2:
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever the same utterance could give other bytes."""
+        """Changes with all that decides what is said: files, glossary, settings, precision, voices.
+
+        Device and batch size are not in it, though sums are rounded otherwise with others, and a
+        code may be another for it: what was made on one machine stands on every other.
+        """
         voices = [(speaker, self.voice_of(speaker)) for speaker in sorted(self._voices)]
         return f"{self._makings} voices={_digest(voices)}"
 
@@ -351,15 +355,15 @@ class IndexTts2:
         return TextReader(front, self.networks.gpt.sizes, self._settings.max_text_tokens)
 
 
-def _check(utterance: Utterance, segments: Sequence[Spoken]) -> None:
-    for number, segment in enumerate(segments, start=1):
-        where = f"segment {number} of {len(segments)}" if len(segments) > 1 else "the line"
-        if not segment.is_stopped:
 def lines_a_call(batch_size: int) -> int:
     """Return how many lines are best given at once to an engine with batches of some size."""
     return batch_size if batch_size == 1 else _BATCHES_A_CALL * batch_size
 
 
+def _check(utterance: Utterance, segments: Sequence[Spoken]) -> None:
+    for number, segment in enumerate(segments, start=1):
+        where = f"segment {number} of {len(segments)}" if len(segments) > 1 else "the line"
+        if not segment.is_stopped:
             seconds = len(segment.codes) / clock.FEATURE_RATE
             reason = f"the model did not come to an end of {where} in {seconds:.0f} s of speech"
             raise InputError(utterance.id, f"{reason}; write it otherwise, or change its seed")

@@ -3,6 +3,9 @@
 It has more languages than 2.0, each with a tag in front and a row in a table. Marks are cleaned,
 Chinese and English are normalised as in 2.0, annotated pronunciations get a tag of their own, and
 Japanese is spaced. Long texts are split at marks, never inside an annotation.
+
+No engine reads with it: 2.5 has no latents for a face to read. Reference texts hold it to 2.5
+(`tests/parity`), for when there are.
 """
 
 import re
