@@ -64,13 +64,27 @@ class TritonPythonModel:
         return pb.InferenceResponse([pb.Tensor(*each) for each in tensors.items()])
 """
 _TAKE_MODEL = """
-from unitaf.serving.backend import TakeBackend
+import asyncio
+from pathlib import Path
+from unitaf.serving import backend
+from unitaf.triton.tensors import SPEECH_MODEL, decode_text
 
-class TritonPythonModel(TakeBackend):
+class TritonPythonModel(backend.TakeBackend):
     def initialize(self, args):
         self._fps = "not a number"
+
+ask = backend._ask
+
+async def ask_later(model, tensors):
+    if model == SPEECH_MODEL and decode_text(tensors["text"]) == "Wait.":
+        while not Path(decode_text(tensors["speaker"])).exists():
+            await asyncio.sleep(0.01)
+    return await ask(model, tensors)
+
+backend._ask = ask_later
 """
-"""A stream with a mistake in its code: a request that names its frame rate is answered."""
+"""A stream with a mistake in its code: a request that names no frame rate fails. It says ``Wait.``
+when the file is there that the speaker names."""
 
 
 def write_faulty_models(repository: Path) -> None:
