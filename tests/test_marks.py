@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unitaf.emotion import parse_emotion
-from unitaf.marks import Stretch, has_turns, stretches, without_marks
+from unitaf.marks import Stretch, has_emphasis, has_turns, stretches, without_marks
 from unitaf.types import NEUTRAL
 
 SAD = parse_emotion("sad")
@@ -36,15 +36,31 @@ def test_an_emotion_lasts_to_the_next_or_back_to_the_lines_own() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("[pause 11s] a", "longer than 10 s"), ("[emotion: hangry] a", "hangry")],
+    [
+        ("[pause 11s] a", "longer than 10 s"),
+        ("[emotion: hangry] a", "hangry"),
+        ("[emphasis]a", r"an \[emphasis\] without its"),
+        ("a[/emphasis][emphasis]", r"a \[/emphasis\] without its"),
+    ],
 )
 def test_what_makes_no_sense_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         list(stretches(text, NEUTRAL))
 
 
+def test_emphasis_goes_on_after_a_pause() -> None:
+    text = "A [emphasis]b [pause 1s] [Emphasis] c [/ emphasis] [pause 1s] [/emphasis] [pause] d."
+    assert [stretch.text for stretch in stretches(text, NEUTRAL)] == [
+        "A [emphasis]b[/emphasis]",
+        "[emphasis][Emphasis] c [/ emphasis][/emphasis]",
+        "d.",
+    ]
+    assert has_emphasis(text)
+    assert not has_turns("a [emphasis]b[/emphasis]")
+
+
 def test_the_words_alone() -> None:
-    text = "[pause 1s] Ask [Okafor](/oʊ/) [emotion: sad] now."
+    text = "[pause 1s] Ask [emphasis][Okafor](/oʊ/)[/emphasis] [emotion: sad] now."
     assert without_marks(text) == "Ask Okafor now."
 
 

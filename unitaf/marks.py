@@ -2,13 +2,14 @@
 
 ========================  ==========================================================
 ``[word](/ipa/)``         how a word sounds; engines that read IPA obey it
+``[emphasis]``            what follows, to ``[/emphasis]``, is emphasised; so do they
 ``[pause 0.5s]``          silence
 ``[emotion: angry:0.7]``  how what follows is said, to the next such mark or the end
 ``[emotion]``             what follows is said as the line was begun
 ========================  ==========================================================
 
 Texts are brought into this form when a script is read (`script.markup`). Engines never see pauses
-and emotions: `tts.acting` says what is between them.
+and emotions: `tts.acting` says what is between them. Engines that do not read IPA see no marks.
 """
 
 import re
@@ -26,6 +27,9 @@ PAUSE = re.compile(r"\[\s*pause(?:\s+(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)?)?\s*\]", re
 
 EMOTION = re.compile(r"\[\s*(?P<change>emotion)(?:\s*[:=]\s*([^\[\]]*))?\]", re.IGNORECASE)
 """A change of emotion: as `emotion.parse_emotion` reads it; the line's own if it names none."""
+
+EMPHASIS = re.compile(r"\[\s*(?P<ends>/?)\s*emphasis\s*\]", re.IGNORECASE)
+"""The begin or the end of what is emphasised."""
 
 DEFAULT_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
@@ -54,9 +58,19 @@ def without_turns(text: str) -> str:
     return " ".join(_TURN.sub(" ", text).split()) if "[" in text else text
 
 
+def has_emphasis(text: str) -> bool:
+    """Say whether something in a text is emphasised."""
+    return "[" in text and EMPHASIS.search(text) is not None
+
+
+def without_emphasis(text: str) -> str:
+    """Return a text without marks of emphasis."""
+    return EMPHASIS.sub("", text) if "[" in text else text
+
+
 def without_marks(text: str) -> str:
     """Return the words of a text alone."""
-    return PRONUNCIATION.sub(r"\1", without_turns(text))
+    return PRONUNCIATION.sub(r"\1", without_emphasis(without_turns(text)))
 
 
 def stretches(text: str, emotion: Emotion) -> Iterator[Stretch]:
@@ -67,11 +81,12 @@ def stretches(text: str, emotion: Emotion) -> Iterator[Stretch]:
         emotion: Of what stands before the first change.
 
     Raises:
-        ValueError: If a pause is too long or an emotion is none.
+        ValueError: If a pause is too long, an emotion is none or an emphasis has no end.
     """
     own, start, pause_s = emotion, 0, 0.0
+    depth = 0
     for mark in _TURN.finditer(text):
-        said = text[start : mark.start()].strip()
+        said, depth = _closed(text[start : mark.start()], depth)
         if said:
             yield Stretch(said, emotion, pause_s)
             pause_s = 0.0
@@ -80,9 +95,27 @@ def stretches(text: str, emotion: Emotion) -> Iterator[Stretch]:
         else:
             pause_s += pause_seconds(mark)
         start = mark.end()
-    rest = text[start:].strip()
+    rest, depth = _closed(text[start:], depth)
+    if depth:
+        raise ValueError("there is an [emphasis] without its [/emphasis]")
     if rest or pause_s:
         yield Stretch(rest, emotion, pause_s)
+
+
+def _closed(text: str, depth: int) -> tuple[str, int]:
+    """Return a part of a text with what is emphasised in it, and how deep in emphasis it ends.
+
+    Raises:
+        ValueError: If an emphasis ends that has not begun.
+    """
+    before = depth
+    for mark in EMPHASIS.finditer(text):
+        depth += -1 if mark["ends"] else 1
+        if depth < 0:
+            raise ValueError("there is a [/emphasis] without its [emphasis]")
+    if not without_emphasis(text).strip():
+        return "", depth
+    return f"{'[emphasis]' * before}{text.strip()}{'[/emphasis]' * depth}", depth
 
 
 def pause_seconds(mark: re.Match[str]) -> float:

@@ -176,7 +176,10 @@ class TextToSpeech(Protocol):
 
     @property
     def reads_ipa(self) -> bool:
-        """Whether it obeys ``[word](/ipa/)`` in a text; others are never given such marks."""
+        """Whether it obeys ``[word](/ipa/)`` and ``[emphasis]`` in a text.
+
+        Others are never given such marks.
+        """
         ...
 
     @property

@@ -15,6 +15,7 @@ from unitaf.pipelines.generate import build_work
 from unitaf.pipelines.shards import PlannedShard
 from unitaf.script.casting import read_casting
 from unitaf.storage import open_storage
+from unitaf.types import Utterance
 
 STUB = {"tts": {"kind": "stub"}, "output": {"fps": 10}, "run": {"num_actors": 1}}
 
@@ -70,6 +71,14 @@ def test_speed_style_and_engine_are_the_roles() -> None:
 def test_a_style_moves_rules_as_it_moves_the_network() -> None:
     cast = cast_of(job({"speakers": {"ann": {"style": "lively", "engine": "stub"}}}))
     assert "strength=1.2 " in cast.performer("ann", "en").face.fingerprint
+
+
+def test_lines_whose_emphasis_is_not_followed_are_counted() -> None:
+    cast = cast_of(job({"speakers": {"ann": {"engine": "stub"}}}))
+    for speaker in ("ann", "ben"):
+        cast.performer_of(Utterance("a", "I [emphasis]do[/emphasis] care.", speaker=speaker))
+        cast.performer_of(Utterance("b", "I do care.", speaker=speaker))
+    assert cast.num_unemphasised == 1
 
 
 def test_pitch_is_for_engines_that_have_it() -> None:

@@ -59,6 +59,13 @@ def test_a_marked_word_is_left_alone():
     assert said(text) == text
 
 
+def test_emphasised_words_are_found_and_engines_without_emphasis_do_not_see_it():
+    text, entry = "Call [emphasis]HQ[/emphasis] now", {"word": "hq", "say": "headquarters"}
+    assert said(text, entry) == "Call [emphasis]headquarters[/emphasis] now"
+    assert said(text, entry, reads_ipa=False) == "Call headquarters now"
+    assert said(text, reads_ipa=False) == "Call HQ now"
+
+
 def test_what_is_said_is_not_read_again():
     assert said("a b", {"word": "a", "say": "b"}, {"word": "b", "say": "c"}) == "b c"
 

@@ -14,6 +14,9 @@ from unitaf.script.ssml import ssml_as_marks
         ('<sub alias="doctor">Dr</sub> No', "doctor No"),
         ('<phoneme alphabet="ipa" ph="noʊ">No</phoneme>!', "[No](/noʊ/)!"),
         ("<emotion name='sad'>Oh</emotion>.", " [emotion: sad] Oh [emotion] ."),
+        ('I <emphasis level="strong">do</emphasis> care', "I [emphasis]do[/emphasis] care"),
+        ("<emphasis>Dr <sub alias='x'>X</sub></emphasis>", "[emphasis]Dr x[/emphasis]"),
+        ("<emphasis level='none'>a</emphasis>", "a"),
         ("<speak><p>Plain.</p></speak>", "<speak><p>Plain.</p></speak>"),
     ],
 )
@@ -27,6 +30,7 @@ def test_tags_become_marks(text: str, marks: str) -> None:
         ('<break time="soon"/>', "such as 300ms or 1.5s, not 'soon'"),
         ('<break strength="huge"/>', "a break's strength is one of"),
         ("<sub>Dr</sub>", "<sub> needs alias"),
+        ("<emphasis level='big'>a</emphasis>", "an emphasis's level is one of"),
         ("<phoneme>No</phoneme>", "<phoneme> needs ph"),
         ('<phoneme alphabet="x-sampa" ph="n">No</phoneme>', "the alphabet ipa, not x-sampa"),
     ],

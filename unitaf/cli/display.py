@@ -146,6 +146,10 @@ def _uncast(speakers: Sequence[str]) -> list[tuple[str, str]]:
     return [("not in the cast", f"{len(speakers):,}, with a voice by their name: {shown}")]
 
 
+def _unemphasised(count: int) -> list[tuple[str, str]]:
+    return [("not emphasised", f"{count:,}, by an engine that cannot")] if count else []
+
+
 def print_report(report: Report) -> None:
     """Print how a run went."""
     seconds = report.seconds
@@ -164,6 +168,7 @@ def print_report(report: Report) -> None:
         ("rejected lines", _count_by(report.rejects, report.rejects_by_column)),
         *([("off their target", f"{report.off_target:,}")] if report.off_target else []),
         *_uncast(report.uncast),
+        *_unemphasised(report.unemphasised),
     ]
     if report.made:
         pairs += [

@@ -27,6 +27,7 @@ from unitaf.config import (
     first_problem,
 )
 from unitaf.errors import ConfigError
+from unitaf.marks import has_emphasis
 from unitaf.pipelines.shards import Recipe
 from unitaf.script.casting import Casting, Place, read_casting
 from unitaf.tts.voices import Voice, list_voices
@@ -93,6 +94,8 @@ class Cast:
         self._asked = cache(self._find_asked)
         self.uncast: set[str] = set()
         """The speakers met that the cast does not name."""
+        self.num_unemphasised = 0
+        """The lines met with a mark of emphasis that their engine does not follow."""
         if casting is None:
             self._perform(config.tts, config.face)
             return
@@ -115,11 +118,13 @@ class Cast:
         return self._by_speaker[who]
 
     def performer_of(self, said: Utterance) -> Performer:
-        """Return who plays a line, and note a speaker whom the cast does not name."""
+        """Return who plays a line, and note what of it is not followed."""
         cast = self.config
         if cast is not None and said.speaker and said.speaker not in cast.speakers:
             self.uncast.add(said.speaker)
-        return self.performer(said.speaker, said.language)
+        performer = self.performer(said.speaker, said.language)
+        self.num_unemphasised += has_emphasis(said.text) and not performer.tts.reads_ipa
+        return performer
 
     @property
     def config(self) -> CastConfig | None:
@@ -132,15 +137,15 @@ class Cast:
         return {name: performer.role for name, performer in self._performers.items()}
 
     @property
-    def recipe(self) -> Recipe:
-        """What takes are made with; of several roles, the hash of what each is made with."""
-        recipes = [performer.recipe for performer in self._performers.values()]
-        if len(recipes) == 1:
-    @property
     def call_size(self) -> int:
         """The most lines that the engine of any needed role is best given at once."""
         return max((each.tts.batch_size for each in self._performers.values()), default=1)
 
+    @property
+    def recipe(self) -> Recipe:
+        """What takes are made with; of several roles, the hash of what each is made with."""
+        recipes = [performer.recipe for performer in self._performers.values()]
+        if len(recipes) == 1:
             return recipes[0]
         output = self._config.output
         voices, faces = ({getattr(r, kind) for r in recipes} for kind in ("tts", "face"))

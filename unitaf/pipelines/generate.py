@@ -65,7 +65,7 @@ def generate(
     Killed at any point and called again, it makes only what is missing: same keys, same bytes.
 
     Args:
-        script: A CSV, TSV, JSONL or Parquet file.
+        script: A file in any format of `unitaf.script`, a folder of them, or the same on S3.
         store: A folder or ``s3://bucket/prefix``.
         config: The job; the embedded voice and face by default.
         on_progress: Called after every shard.
@@ -177,6 +177,7 @@ class Run:
             rejects_by_column=rejects,
             off_target=job.ledger.num_off_target(),
             uncast=tuple(sorted(job.cast.uncast)),
+            unemphasised=job.cast.num_unemphasised,
             audio_s=recorder.audio_s,
             payload_bytes=recorder.payload_bytes,
             shards=recorder.shards,

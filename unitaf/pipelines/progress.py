@@ -62,6 +62,8 @@ class Report:
     """Lines with a target whose take misses it by more than a frame: the engine cannot speak so."""
     uncast: tuple[str, ...]
     """Speakers that the job's cast does not name: each has a voice by the hash of its name."""
+    unemphasised: int
+    """Lines with a mark of emphasis that their engine does not follow."""
     audio_s: float
     """Seconds of audio that this run made."""
     payload_bytes: int

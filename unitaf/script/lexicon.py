@@ -26,12 +26,12 @@ from pydantic import Field, StringConstraints, ValidationError
 from unitaf.config import first_problem
 from unitaf.config.settings import Settings
 from unitaf.errors import ConfigError
-from unitaf.marks import EMOTION, PAUSE, PRONUNCIATION
+from unitaf.marks import EMOTION, EMPHASIS, PAUSE, PRONUNCIATION, without_emphasis
 from unitaf.script.language import canonical_language
 from unitaf.script.tables import NULL, YAML_SUFFIXES, compose_yaml, read_table, written
 
 _MARKS = re.compile(
-    "|".join(mark.pattern for mark in (PRONUNCIATION, PAUSE, EMOTION)), re.IGNORECASE
+    "|".join(mark.pattern for mark in (PRONUNCIATION, PAUSE, EMOTION, EMPHASIS)), re.IGNORECASE
 )
 """What is no text."""
 
@@ -97,11 +97,12 @@ class Lexicon:
             text: What a line says.
             language: Of the line, a tag in its usual case.
             speaker: Of the line.
-            reads_ipa: Whether the engine obeys marks with sounds; otherwise there will be none.
+            reads_ipa: Whether the engine obeys marks with sounds, and emphasis; otherwise there
+                will be none.
         """
         rules = self._rules(language, speaker)
         if not reads_ipa:
-            text = PRONUNCIATION.sub(r"\1", text)
+            text = PRONUNCIATION.sub(r"\1", without_emphasis(text))
         if rules is None:
             return text
         parts, start = [], 0

@@ -5,11 +5,11 @@ The rule, in this order:
 1. Tags are dropped and what they enclose is kept: ``<b>``, ``</color>``, ``<#ff0000>``, and in
    brackets ``[b]``, ``[i]``, ``[u]``, ``[em1]`` to ``[em4]``, ``[color=red]``, ``[size=2]`` with
    their ends. A tag begins with ``<`` and a letter, ``#`` or ``/`` right after it; ``<br>`` and
-   ``<p>`` become a space. ``**so**`` loses its asterisks.
+   ``<p>`` become a space. ``**so**`` is emphasised.
 2. Stage directions are not spoken, and are kept beside the text: what is in brackets, wherever it
    is, and what is in parentheses or between two asterisks at the beginning of the text or right
    after a punctuation mark. Elsewhere prose uses these too, so nothing is lost there: ``He (or she)
-   may`` stays as it is, and ``I *do* care`` only loses its asterisks.
+   may`` stays as it is, and in ``I *do* care`` a word is emphasised.
 3. Placeholders are spoken as the mapping says, or the line cannot be made, for a name is part of
    what is said: ``{name}``, ``{0:N2}``, ``${name}``, ``{{name}}``, ``%s``, ``%1$d``, ``%(name)s``,
    ``%NAME%``, ``[var=name]``, ``[lua(...)]``, ``[PlayerName]``. The mapping has either the whole
@@ -33,10 +33,14 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _BOLD = re.compile(r"\*\*([^*]+)\*\*")
+_EMPHASISED = r"[emphasis]\1[/emphasis]"
 _EMPHASIS = re.compile(r"(?<!\w)\*(?=\S)([^*]+)(?<=\S)\*(?!\w)")
 _CODE = r"var=[^\[\]]*\]|lua\([^\[\]]*\)\]|(?=\w*(?:_|[a-z][A-Z]))[A-Za-z_]\w*\]"
 """What after a bracket makes it a placeholder: code, or a name as programmers write it."""
-_KEPT = r"[^\[\]]+\]\(/|(?i:\s*pause(?:\s+[\d.]+\s*(?:ms|s)?)?\s*\]|\s*emotion\s*(?:[:=]|\]))"
+_KEPT = (
+    r"[^\[\]]+\]\(/"
+    r"|(?i:\s*pause(?:\s+[\d.]+\s*(?:ms|s)?)?\s*\]|\s*emotion\s*(?:[:=]|\])|\s*/?\s*emphasis\s*\])"
+)
 """What after a bracket makes it one of the marks of `unitaf.marks`."""
 _PLACEHOLDER = re.compile(
     r"(?P<brace>\$?\{(?:[^{}]|\{[^{}]*\})*\})"
@@ -123,11 +127,11 @@ class Markup:
         before = None
         while text != before:
             before = text
-            text = _BOLD.sub(r"\1", _TAG.sub("", _BREAK.sub(" ", text))).strip()
+            text = _BOLD.sub(_EMPHASISED, _TAG.sub("", _BREAK.sub(" ", text))).strip()
             if self._direction is not None:
                 text = self._direction.sub(lambda match: _gap(match, found), text)
             if text == before:
-                text = _EMPHASIS.sub(r"\1", text)
+                text = _EMPHASIS.sub(_EMPHASISED, text)
         if found:
             text = re.sub(r"^[,;:.](?=\s|$)", "", text)
         return Spoken(text, " ".join(found))

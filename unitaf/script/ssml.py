@@ -1,9 +1,10 @@
 """The part of SSML that a line may hold, as the marks of `unitaf.marks`.
 
 ``<break time="300ms"/>`` and ``<break strength="strong"/>``, ``<sub alias="...">``,
-``<phoneme ph="...">`` in IPA, and ``<emotion name="...">`` around what is said so. Tags that only
+``<phoneme ph="...">`` in IPA, ``<emphasis>`` of any level but ``none`` and ``reduced``, and
+``<emotion name="...">`` around what is said so. Tags that only
 structure a text are dropped with all others, and so are those that ask for what no engine here can
-do. Source: SSML 1.1 (W3C Recommendation 2010), sections 3.1.9, 3.1.11 and 3.2.3.
+do. Source: SSML 1.1 (W3C Recommendation 2010), sections 3.1.9, 3.1.11, 3.2.2 and 3.2.3.
 """
 
 import re
@@ -24,6 +25,8 @@ _BREAK = re.compile(r"<break\b([^<>]*)/?>(?:\s*</break>)?", re.IGNORECASE)
 _AROUND = re.compile(
     r"<(?P<tag>phoneme|sub|emotion)\b(?P<given>[^<>]*)>(?P<said>[^<>]*)</(?P=tag)>", re.IGNORECASE
 )
+_EMPHASIS = re.compile(r"<emphasis\b([^<>]*)>((?:(?!</?emphasis\b).)*)</emphasis\s*>", re.I)
+_LEVELS = ("strong", "moderate", "reduced", "none")
 _ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
 
@@ -36,7 +39,7 @@ def ssml_as_marks(text: str) -> str:
     if "<" not in text:
         return text
     text = _BREAK.sub(lambda match: _pause(match[1]), text)
-    return _AROUND.sub(_said, text)
+    return _EMPHASIS.sub(_emphasis, _AROUND.sub(_said, text))
 
 
 def _attributes(text: str) -> dict[str, str]:
@@ -54,6 +57,13 @@ def _pause(given: str) -> str:
     if re.fullmatch(r"\s*\+?(\d+(\.\d+)?|\.\d+)(ms|s)\s*", time, re.IGNORECASE) is None:
         raise ValueError(f"a break's time is such as 300ms or 1.5s, not {time!r}")
     return f" [pause {time.strip().lstrip('+')}] "
+
+
+def _emphasis(match: re.Match[str]) -> str:
+    level = _attributes(match[1]).get("level", "moderate").lower()
+    if level not in _LEVELS:
+        raise ValueError(f"an emphasis's level is one of {', '.join(_LEVELS)}, not {level!r}")
+    return match[2] if level in _LEVELS[2:] else f"[emphasis]{match[2]}[/emphasis]"
 
 
 def _said(match: re.Match[str]) -> str:

@@ -20,13 +20,16 @@ from hibari.voices import VOICES
 from jaxtyping import Float32
 
 from unitaf.errors import InputError
+from unitaf.marks import without_emphasis
 from unitaf.tts.alignment import warp_to_recording
 from unitaf.tts.delivery import pace
+from unitaf.tts.emphasis import emphasise, pitches_of, stretches_of
 from unitaf.tts.hibari_graph import DURATIONS, LAST_BLOCK, load_network
 from unitaf.tts.joining import Part, cut_silence, join
 from unitaf.tts.phrasing import audible_steps, level, phones, plan, words
 from unitaf.tts.reading import EnglishReader, SpokenWord
 from unitaf.tts.session import one_thread_session
+from unitaf.tts.tempo import STRETCH
 from unitaf.tts.timeline import fit_to_sound, lay_out, spell
 from unitaf.tts.voices import HIBARI_LICENCE, hibari_model
 from unitaf.types import Speech, Utterance
@@ -110,7 +113,7 @@ class Hibari:
 
     @property
     def reads_ipa(self) -> bool:
-        """Whether it obeys marks with sounds."""
+        """Whether it obeys marks with sounds, and emphasis."""
         return True
 
     @property
@@ -173,7 +176,8 @@ class Hibari:
         speed = self._speed * utterance.speed * pace(utterance.emotion)
         noise = np.random.default_rng(utterance.seed % 2**64)
         try:
-            stretches = list(plan(self._reader.read(utterance.text), MAX_PHONEMES))
+            read = self._reader.read(without_emphasis(utterance.text))
+            stretches = list(plan(emphasise(read, utterance.text), MAX_PHONEMES))
         except ValueError as error:
             raise InputError(utterance.id, str(error)) from error
         spoken = join(
@@ -217,16 +221,24 @@ class _Network:
     def speak(self, words: Sequence[SpokenWord], speed: float, noise: np.random.Generator) -> Part:
         """Say a sentence, or a part of one, with the silence around it."""
         ids = [0, *(self._symbol_ids[symbol] for symbol in spell(words)), 0]
-        inputs = {"ids": np.array([ids], np.int64), "speed": np.array([speed], np.float32)}
+        inputs = {
+            "ids": np.array([ids], np.int64),
+            "speed": np.array([speed], np.float32),
+            STRETCH: stretches_of(words),
+        }
         *spectrum, f0, durations, features = self._session.run(list(_OUTPUTS), inputs)
-        waveform = dsp.synth(*(part[0] for part in spectrum), f0[0], noise)
         steps = [int(units) * _STEPS_PER_UNIT for units in durations]
+        spans = lay_out(words, steps, _LEAD_STEPS)
+        if any(word.is_emphasised for word in words):
+            pitches = pitches_of(words, spans, f0.shape[1])
+            f0 = np.where(f0 > _LOWEST_F0_HZ, f0 * pitches, f0)
+        waveform = dsp.synth(*(part[0] for part in spectrum), f0[0], noise)
         is_audible = audible_steps(waveform, _HOP)
         return Part(
             waveform=waveform,
             features=features[0].T,
             f0=np.where(is_audible & (f0[0] > _LOWEST_F0_HZ), f0[0], np.float32(0)),
-            spans=tuple(fit_to_sound(lay_out(words, steps, _LEAD_STEPS), is_audible)),
+            spans=tuple(fit_to_sound(spans, is_audible)),
             words=tuple(word.text for word in words),
         )
 

@@ -46,6 +46,7 @@ class SpokenWord:
     """Empty for punctuation that stands alone."""
     symbols: str
     """Misaki symbols, punctuation at its ends included; spaces if it is read as several words."""
+    is_emphasised: bool = False
 
 
 class EnglishReader:

@@ -1,13 +1,17 @@
-"""Networks that keep the tempo that they are asked for.
+"""Networks that keep the tempo that they are asked for, as a whole and of each symbol.
 
 As shipped, some divide short durations by the speed and round each for itself, so that 1.1 times
 the speed is 1.02 times as fast. Here the durations at usual speed are divided and the *times*
-rounded, so that the error does not add up. At usual speed nothing changes.
+rounded, so that the error does not add up. At usual speed nothing changes. A new input says how
+much longer some symbols are.
 """
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+
+STRETCH = "stretch"
+"""The input that durations are multiplied by: one number a symbol, or one for all."""
 
 
 def keep_tempo(graph: onnx.GraphProto, exact: str, rounded: str, rank: int) -> None:
@@ -26,7 +30,8 @@ def keep_tempo(graph: onnx.GraphProto, exact: str, rounded: str, rank: int) -> N
     for offset, node in enumerate(
         [
             helper.make_node("Round", [exact], ["tempo/usual"]),
-            helper.make_node("Div", ["tempo/usual", "speed"], ["tempo/durations"]),
+            helper.make_node("Div", ["tempo/usual", "speed"], ["tempo/even"]),
+            helper.make_node("Mul", ["tempo/even", STRETCH], ["tempo/durations"]),
             helper.make_node("CumSum", ["tempo/durations", "tempo/last"], ["tempo/times"]),
             helper.make_node("Round", ["tempo/times"], ["tempo/ends"]),
             helper.make_node("Slice", inner, ["tempo/inner"]),
@@ -35,6 +40,7 @@ def keep_tempo(graph: onnx.GraphProto, exact: str, rounded: str, rank: int) -> N
         ]
     ):
         graph.node.insert(index + offset, node)
+    graph.input.append(helper.make_tensor_value_info(STRETCH, onnx.TensorProto.FLOAT, [None]))
     graph.initializer.extend(
         [
             numpy_helper.from_array(np.array(last, np.int64), "tempo/last"),

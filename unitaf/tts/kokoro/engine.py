@@ -16,8 +16,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from unitaf.errors import InputError
+from unitaf.marks import without_emphasis
 from unitaf.tts.alignment import warp_to_recording
 from unitaf.tts.delivery import pace
+from unitaf.tts.emphasis import emphasise, pitches_of, stretches_of
 from unitaf.tts.joining import Part, cut_silence, join
 from unitaf.tts.kokoro.files import (
     GAINS,
@@ -34,6 +36,7 @@ from unitaf.tts.kokoro.network import (
     FRAME_RATE,
     MAX_SYMBOLS,
     SAMPLE_RATE,
+    Manner,
     Network,
     Voice,
     load_voice,
@@ -125,7 +128,7 @@ class Kokoro:
 
     @property
     def reads_ipa(self) -> bool:
-        """Whether it obeys marks with sounds."""
+        """Whether it obeys marks with sounds, and emphasis."""
         return True
 
     @property
@@ -190,8 +193,8 @@ class Kokoro:
             reason = f"Kokoro speaks {known}, not {utterance.language!r}"
             raise InputError(utterance.id, reason, column="language")
         try:
-            sentences = self._reader.read(utterance.text, utterance.language)
-            stretches = list(plan(sentences, MAX_SYMBOLS))
+            read = self._reader.read(without_emphasis(utterance.text), utterance.language)
+            stretches = list(plan(emphasise(read, utterance.text), MAX_SYMBOLS))
         except ValueError as error:
             raise InputError(utterance.id, str(error)) from error
         name = self._names.get(utterance.language.lower()) or self._names[primary]
@@ -212,7 +215,14 @@ class Kokoro:
 
     def _say(self, stretch: Stretch, voice: Voice, speed: float) -> Part:
         """Say a stretch with the silence that it keeps; a part has whole frames, two steps each."""
-        sound = self._network.speak(spell(stretch.words), voice, speed)
+        manner = Manner(spell(stretch.words), voice, speed, stretches_of(stretch.words))
+        if any(word.is_emphasised for word in stretch.words):
+            durations = [2 * frames for frames in self._network.time(manner)]
+            spans = lay_out(stretch.words, durations, _LEAD_STEPS)
+            pitches = pitches_of(stretch.words, spans, sum(durations))
+            sound = self._network.speak(manner, pitches)
+        else:
+            sound = self._network.speak(manner)
         is_audible = audible_steps(sound.waveform, _HOP)
         durations = [2 * frames for frames in sound.durations]
         spans = fit_to_sound(lay_out(stretch.words, durations, _LEAD_STEPS), is_audible)
