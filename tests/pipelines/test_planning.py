@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from unitaf.build import build_face
@@ -147,7 +148,7 @@ def test_status_tells_what_is_left(tmp_path: Path, storage: Storage, config: Gen
     [
         ("http://host/lines.csv", "give a local file or s3"),
         ("s3://lines.csv", "give a local file or s3"),
-        ("s3://bucket/folder/", "give a local file or s3"),
+        ("s3://bucket", "give a local file or s3"),
     ],
 )
 def test_scripts_that_are_nowhere_are_refused(
@@ -155,6 +156,30 @@ def test_scripts_that_are_nowhere_are_refused(
 ):
     with pytest.raises(ConfigError, match=message), open_job(script, storage, config):
         pass
+
+
+def test_a_script_may_be_a_folder_on_s3(
+    s3_store_uri: str, storage: Storage, config: GenerateConfig
+):
+    there = open_storage(f"{s3_store_uri}/lines")
+    there.create("b.csv", b"line_id,text\nb,Two.\n")
+    there.create("acts/a.po", b'msgid "c"\nmsgstr "Three."\n')
+    there.create("~lock.csv", b"no script")
+    there.create("notes.txt", b"no script")
+    for script in (f"{s3_store_uri}/lines", f"{s3_store_uri}/lines/"):
+        with open_job(script, storage, config) as job:
+            files = pa.Table.from_batches(job.ledger.extras())["script_file"].to_pylist()
+            assert files == ["acts/a.po", "b.csv"]
+            assert job.counts().lines == 2
+    message = f"there is no script {s3_store_uri}/lime: no file, and no folder"
+    with (
+        pytest.raises(ConfigError, match=message),
+        open_job(f"{s3_store_uri}/lime", storage, config),
+    ):
+        pass
+    for uri in (f"{s3_store_uri}/lines/b.csv", f"{s3_store_uri}/lines/b.csv/"):
+        with open_job(uri, storage, config) as job:
+            assert job.counts().lines == 1
 
 
 def test_a_manifest_that_is_none_is_named(tmp_path: Path, storage: Storage, config: GenerateConfig):

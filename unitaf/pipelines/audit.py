@@ -42,7 +42,7 @@ from unitaf.pipelines.delivery import (
     read_lines,
     read_stale,
 )
-from unitaf.pipelines.planning import fetch_file
+from unitaf.pipelines.planning import fetch_script
 from unitaf.script.script import open_script
 
 _SILENCE = 1e-3
@@ -122,7 +122,7 @@ def audit(
         read_header(Path(directory, DELIVERY))
         work = _Audit(Path(directory), folder / "audit.sqlite", on_finding)
         try:
-            path = fetch_file(str(script), folder, config.run.retry_budget_s)
+            path = fetch_script(str(script), folder, config.run.retry_budget_s)
             work.read_script(path, config)
             work.check_lines()
             work.check_folder()

@@ -15,7 +15,7 @@ from unitaf.build import build_script_defaults
 from unitaf.config import GenerateConfig
 from unitaf.errors import ConfigError
 from unitaf.pipelines.casting import VoicePool
-from unitaf.pipelines.planning import fetch_file
+from unitaf.pipelines.planning import fetch_script
 from unitaf.script.script import open_script
 from unitaf.tts.voices import Voice
 
@@ -26,7 +26,7 @@ def first_cast(script: str, config: GenerateConfig) -> str:
     """Return a casting file, in YAML, for the speakers of a script.
 
     Args:
-        script: A file in any script format, or ``s3://bucket/name``.
+        script: A file in any script format or a folder of them, here or ``s3://bucket/name``.
         config: The job whose engine is preferred.
 
     Raises:
@@ -55,7 +55,7 @@ def first_cast(script: str, config: GenerateConfig) -> str:
 def _count(script: str, config: GenerateConfig) -> Counter[tuple[str, str]]:
     counts = Counter[tuple[str, str]]()
     with tempfile.TemporaryDirectory(prefix="unitaf-") as folder:
-        path = fetch_file(script, Path(folder), config.run.retry_budget_s)
+        path = fetch_script(script, Path(folder), config.run.retry_budget_s)
         for batch in open_script(path, build_script_defaults(config)).batches():
             counts.update((line.utterance.speaker, line.utterance.language) for line in batch.lines)
     return counts

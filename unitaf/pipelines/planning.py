@@ -34,7 +34,7 @@ from unitaf.pipelines.shards import (
 )
 from unitaf.script.lexicon import Lexicon, read_lexicon
 from unitaf.script.lines import Reject, ScriptLine
-from unitaf.script.script import open_script
+from unitaf.script.script import is_script, open_script
 from unitaf.storage import Creation, Storage, open_storage, read_many
 from unitaf.tts.misaki import symbols_of_ipa
 
@@ -105,7 +105,7 @@ def open_job(script: str, storage: Storage, config: GenerateConfig) -> Iterator[
     ledger = Ledger(folder)
     try:
         fetch = partial(fetch_file, folder=folder, patience_s=config.run.retry_budget_s)
-        path = fetch(script)
+        path = fetch_script(script, folder, config.run.retry_budget_s)
         cast = Cast(config, casting_of(config, partial(fetch, what="casting file")))
         lexicon = _lexicon([fetch(uri, what="lexicon") for uri in config.script.lexicon])
         ledger.load(open_script(path, build_script_defaults(config)), assign)
@@ -133,7 +133,30 @@ def _lexicon(files: Sequence[Path]) -> Lexicon:
     return lexicon
 
 
-def fetch_file(uri: str, folder: Path, patience_s: float, what: str = "script") -> Path:
+def fetch_script(uri: str, folder: Path, patience_s: float) -> Path:
+    """Return a script as a local file or folder: from S3 it is copied into a folder first.
+
+    Raises:
+        ConfigError: If it is on S3 and not there.
+    """
+    address = uri.rstrip("/")
+    parent, _, name = address.rpartition("/")
+    is_in_bucket = address.startswith("s3://") and "/" in address.removeprefix("s3://")
+    if not is_in_bucket or open_storage(parent, patience_s).exists(name):
+        return fetch_file(address if is_in_bucket else uri, folder, patience_s, "script")
+    storage = open_storage(address, patience_s)
+    names = (info.name for info in storage.list() if is_script(info.name))
+    local = folder / "script" / name
+    for found, data in read_many(storage, names, threads=4):
+        file = local / found
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    if not local.exists():
+        raise ConfigError(f"there is no script {uri}: no file, and no folder with one in it")
+    return local
+
+
+def fetch_file(uri: str, folder: Path, patience_s: float, what: str) -> Path:
     """Return a file of the user as a local one: from S3 it is copied into a folder first.
 
     Raises:

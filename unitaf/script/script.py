@@ -6,7 +6,7 @@ Memory does not grow with the script, and a line that cannot be used is told and
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
@@ -194,6 +194,12 @@ def open_script(path: str | Path, defaults: ScriptDefaults) -> Script:
     return Script(source, columns, str(path), defaults)
 
 
+def is_script(name: str) -> bool:
+    """Say whether a file of a folder is one of its scripts, by its path."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in SUFFIXES and path.name[0] not in ".~"
+
+
 def _open_file(path: Path, defaults: ScriptDefaults) -> Source:
     if not path.exists():
         raise ConfigError(f"there is no script {path}")
@@ -216,7 +222,7 @@ def _open_folder(folder: Path, defaults: ScriptDefaults) -> FolderSource:
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and path.name[0] not in ".~"
+        if is_script(path.name) and path.is_file()
     )
     if not names:
         raise ConfigError(f"the folder {folder} has no script: no file in {', '.join(SUFFIXES)}")
