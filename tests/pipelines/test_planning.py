@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from unitaf.build import build_face
 from unitaf.config import GenerateConfig, check_config
 from unitaf.errors import ConfigError, StorageError
+from unitaf.pipelines.catalog import write_catalog
 from unitaf.pipelines.making import ShardMaker
 from unitaf.pipelines.planning import open_job, plan_work
 from unitaf.pipelines.shards import PlannedShard
@@ -180,6 +182,23 @@ def test_a_script_may_be_a_folder_on_s3(
     for uri in (f"{s3_store_uri}/lines/b.csv", f"{s3_store_uri}/lines/b.csv/"):
         with open_job(uri, storage, config) as job:
             assert job.counts().lines == 1
+
+
+def test_directions_are_the_last_column_and_keep_apart_from_the_script_s_own(
+    tmp_path: Path, storage: Storage, config: GenerateConfig
+):
+    script = tmp_path / "s.csv"
+    script.write_text("line_id,text,unspoken\na,(sighs) Hi.,x\nb,Ho.,y\n")
+    make(pending(str(script), storage, config), storage, config)
+    with open_job(str(script), storage, config) as job:
+        assert write_catalog(job.ledger, tmp_path / "c.parquet", "s") == 2
+    columns = pq.read_table(tmp_path / "c.parquet").select(["script_unspoken", "unspoken"])
+    assert columns.to_pydict() == {"script_unspoken": ["x", "y"], "unspoken": ["(sighs)", None]}
+    script.write_text("line_id,text,unspoken\na,Hi.,x\nb,Ho.,y\n")
+    with open_job(str(script), storage, config) as job:
+        write_catalog(job.ledger, tmp_path / "c.parquet", "s")
+    assert pq.read_table(tmp_path / "c.parquet").column_names[-1] == "unspoken"
+    assert pq.read_table(tmp_path / "c.parquet")["unspoken"].to_pylist() == ["x", "y"]
 
 
 def test_a_manifest_that_is_none_is_named(tmp_path: Path, storage: Storage, config: GenerateConfig):

@@ -23,10 +23,11 @@ def test_files_of_any_kind_are_one_script_in_the_order_of_their_names(tmp_path):
             ("a", "", 1), ("b_1", "", 2), ("c", "Cy", 1),
         ]  # fmt: skip
         assert [row for batch in batches for row in batch.extras.to_pylist()] == [
-            {"note": "3", "script_file": "2/a.parquet", "unspoken": "(softly)"},
-            {"note": "x", "script_file": "b.csv", "unspoken": None},
-            {"note": None, "script_file": "c.jsonl", "unspoken": None},
+            {"note": "3", "script_file": "2/a.parquet"},
+            {"note": "x", "script_file": "b.csv"},
+            {"note": None, "script_file": "c.jsonl"},
         ]
+        assert [line.unspoken for line in lines] == ["(softly)", "", ""]
         (reject,) = [x for batch in batches for x in batch.rejects]
         assert (reject.row, reject.line_id) == (3, "b_2")
         assert reject.reason.startswith("b.csv: the text '?' has no letter")
@@ -53,10 +54,3 @@ def test_a_column_that_says_the_file_is_not_overwritten(tmp_path):
     (tmp_path / "b.csv").write_text("id,text,script_file\na,Hi.,x\n")
     with pytest.raises(ConfigError, match="a column 'script_file'"):
         open_script(tmp_path, ScriptDefaults())
-
-
-def test_a_column_that_the_directions_need_is_not_overwritten(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("id,text,unspoken\na,(sighs) Hi.,x\n")
-    with pytest.raises(ConfigError, match="a column 'unspoken'"):
-        list(open_script(path, ScriptDefaults()).batches())

@@ -52,6 +52,9 @@ REJECTS_SCHEMA = pa.schema(
     ]
 )
 
+UNSPOKEN = "unspoken"
+"""The last column of scripts with stage directions in their texts."""
+
 _BATCH = 4096
 
 
@@ -60,9 +63,11 @@ def write_catalog(ledger: Ledger, path: Path, script: str) -> int:
 
     The table's metadata holds the name of the script.
     """
-    names = _extra_names(ledger.extra_schema.names)
+    own = [UNSPOKEN] if ledger.has_directions else []
+    names = _extra_names(ledger.extra_schema.names, {*SCHEMA.names, *own})
     extras = [field.with_name(name) for field, name in zip(ledger.extra_schema, names, strict=True)]
-    schema = pa.schema([*SCHEMA, *extras], metadata={"script": script})
+    directions = [pa.field(name, pa.string()) for name in own]
+    schema = pa.schema([*SCHEMA, *extras, *directions], metadata={"script": script})
     count = 0
     located = ledger.located()
     line = next(located, None)
@@ -135,9 +140,8 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(texts, pa.string())])
 
 
-def _extra_names(names: Sequence[str]) -> list[str]:
+def _extra_names(names: Sequence[str], own: set[str]) -> list[str]:
     """Return the catalog's names of script columns: apart if they have the name of one of ours."""
-    own = set(SCHEMA.names)
     taken = own | {name.lower() for name in names}
     found = []
     for name in names:
@@ -179,7 +183,10 @@ def _catalog_batch(
     own = pa.RecordBatch.from_pylist(rows, SCHEMA)
     start = extras.column(0)[0].as_py()
     picked = extras.take(pa.array([line.position - start for line in lines]))
-    return pa.RecordBatch.from_arrays([*own.columns, *picked.columns[1:]], schema=schema)
+    columns = [*own.columns, *picked.columns[1:]]
+    if len(columns) < len(schema):
+        columns.append(pa.array([line.unspoken or None for line in lines], pa.string()))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:

@@ -31,7 +31,8 @@ PRAGMA temp_store = FILE;
 PRAGMA cache_size = -8000;
 CREATE TABLE line (
     position INTEGER PRIMARY KEY, row INTEGER, line_id TEXT, language TEXT, speaker TEXT, text TEXT,
-    emotion TEXT, seed INTEGER, target_s REAL, key TEXT, role TEXT, written TEXT
+    emotion TEXT, seed INTEGER, target_s REAL, key TEXT, role TEXT, written TEXT,
+    unspoken TEXT
 );
 CREATE TABLE part (
     first INTEGER PRIMARY KEY, file TEXT
@@ -85,6 +86,8 @@ class Located:
     key: str
     written: str
     """Its text as the script has it."""
+    unspoken: str
+    """The stage directions that stood in it."""
     payload: str
     row_group: int
     payload_row: int
@@ -165,7 +168,7 @@ class Ledger:
                         reason = f"{batch.file}: {found.reason}" if batch.file else found.reason
                         column = self._column(found.column)
                         rejects.append(replace(found, column=column, reason=reason))
-                self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+                self._db.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
                 self._db.executemany(
                     "INSERT INTO reject VALUES (?,?,?,?,'script')",
                     [(r.row, r.line_id, r.column, r.reason) for r in rejects],
@@ -292,6 +295,12 @@ class Ledger:
             yield from batches
 
     @property
+    def has_directions(self) -> bool:
+        """Whether stage directions stood in any text."""
+        (found,) = self._one("SELECT EXISTS (SELECT 1 FROM line WHERE unspoken != '')")
+        return bool(found)
+
+    @property
     def extra_schema(self) -> pa.Schema:
         """The script's other columns."""
         return self._extra_schema
@@ -332,6 +341,7 @@ def _line_row(position: int, line: ScriptLine, assigned: Assigned) -> tuple[obje
     return (
         position, line.row, said.id, said.language, said.speaker, said.text, emotion, said.seed,
         said.target_s, assigned.key, assigned.role, line.utterance.text,
+        line.unspoken,
     )  # fmt: skip
 
 

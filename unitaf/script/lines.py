@@ -128,10 +128,6 @@ class LineReader:
             column = self._names[error.role]
             return Reject(row, readable_id(values[0]), column, error.reason)
 
-    def has_directions(self, text: object) -> bool:
-        """Say whether a raw text has a stage direction in it."""
-        return isinstance(text, str) and self._markup.has_directions(" ".join(text.split()))
-
     def _spoken(self, value: object) -> Spoken:
         written = _written(value)
         try:

@@ -101,10 +101,6 @@ class Markup:
         given = [re.escape(mark) for mark in rules.placeholders if mark[:1] in ("[", "<")]
         self._given = re.compile("|".join(given)) if given else None
 
-    def has_directions(self, text: str) -> bool:
-        """Say whether a part of a text would not be spoken for being a stage direction."""
-        return _MARKS.search(text) is not None and bool(self._without_directions(text).unspoken)
-
     def read(self, text: str) -> Spoken:
         """Take a text apart.
 

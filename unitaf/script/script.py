@@ -5,13 +5,12 @@ Memory does not grow with the script, and a line that cannot be used is told and
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
 from unitaf.errors import ConfigError
-from unitaf.script.columns import REQUIRED, ROLES, Columns
+from unitaf.script.columns import ROLES, Columns
 from unitaf.script.delimited import csv_source, tsv_source
 from unitaf.script.folder import FolderSource, Part
 from unitaf.script.game_tables import (
@@ -57,9 +56,6 @@ SUFFIXES = {
 }
 """File suffix to format; a CSV file's header may show that it is a game engine's table."""
 
-UNSPOKEN = "unspoken"
-"""The column that scripts with stage directions in their texts get."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScriptBatch:
@@ -104,29 +100,8 @@ class Script:
 
     @property
     def extra_schema(self) -> pa.Schema:
-        """The columns that unitaf does not read, with their types.
-
-        Raises:
-            ConfigError: If there are stage directions and a column of the name that they need.
-        """
-        schema = extra_schema(self._source.schema, self._columns)
-        if not self._has_directions:
-            return schema
-        if UNSPOKEN in schema.names:
-            raise ConfigError(
-                f"script {self._name} has stage directions in its texts, which are kept in a "
-                f"column {UNSPOKEN!r}, and a column of that name; rename it"
-            )
-        return schema.append(pa.field(UNSPOKEN, pa.string()))
-
-    @cached_property
-    def _has_directions(self) -> bool:
-        needed = Columns({role: self._columns.roles[role] for role in REQUIRED}, ())
-        return any(
-            self._reader.has_directions(text)
-            for chunk in self._source.chunks(needed, 500)
-            for text in chunk.roles["text"]
-        )
+        """The columns that unitaf does not read, with their types."""
+        return extra_schema(self._source.schema, self._columns)
 
     def batches(self, size: int = 4096) -> Iterator[ScriptBatch]:
         """Read the script from its start.
@@ -137,11 +112,10 @@ class Script:
         Raises:
             ConfigError: If the file turns out not to be what its start promised.
         """
-        schema = self.extra_schema
         for chunk in self._source.chunks(self._columns, size):
-            yield self._batch(chunk, schema)
+            yield self._batch(chunk)
 
-    def _batch(self, chunk: Chunk, schema: pa.Schema) -> ScriptBatch:
+    def _batch(self, chunk: Chunk) -> ScriptBatch:
         lines: list[ScriptLine] = []
         rejects = list(chunk.rejects)
         kept: list[int] = []
@@ -160,9 +134,6 @@ class Script:
             if len(kept) == len(chunk.rows)
             else chunk.extras.take(pa.array(kept, pa.int64()))
         )
-        if self._has_directions:
-            unspoken = pa.array([line.unspoken or None for line in lines], pa.string())
-            extras = pa.RecordBatch.from_arrays([*extras.columns, unspoken], schema=schema)
         if chunk.file:
             rejects = [replace(r, reason=f"{chunk.file}: {r.reason}") for r in rejects]
         return ScriptBatch(lines, extras, rejects, chunk.num_left_out, chunk.file)
