@@ -60,7 +60,7 @@ def test_emphasis_goes_on_after_a_pause() -> None:
 
 
 def test_the_words_alone() -> None:
-    text = "[pause 1s] Ask [emphasis][Okafor](/oʊ/)[/emphasis] [emotion: sad] now."
+    text = "[pause 1s] Ask [emphasis][Okafor](/oʊ/)[/emphasis] [emotion: sad] [now](=right now)."
     assert without_marks(text) == "Ask Okafor now."
 
 

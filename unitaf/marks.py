@@ -2,6 +2,7 @@
 
 ========================  ==========================================================
 ``[word](/ipa/)``         how a word sounds; engines that read IPA obey it
+``[word](=other)``        what is said in its place; no engine sees it
 ``[emphasis]``            what follows, to ``[/emphasis]``, is emphasised; so do they
 ``[pause 0.5s]``          silence
 ``[emotion: angry:0.7]``  how what follows is said, to the next such mark or the end
@@ -27,6 +28,9 @@ PAUSE = re.compile(r"\[\s*pause(?:\s+(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)?)?\s*\]", re
 
 EMOTION = re.compile(r"\[\s*(?P<change>emotion)(?:\s*[:=]\s*([^\[\]]*))?\]", re.IGNORECASE)
 """A change of emotion: as `emotion.parse_emotion` reads it; the line's own if it names none."""
+
+RESPELLING = re.compile(r"\[([^\[\]]+)\]\(=([^()]*)\)")
+"""A word that is said otherwise: the word, what is said."""
 
 EMPHASIS = re.compile(r"\[\s*(?P<ends>/?)\s*emphasis\s*\]", re.IGNORECASE)
 """The begin or the end of what is emphasised."""
@@ -70,7 +74,8 @@ def without_emphasis(text: str) -> str:
 
 def without_marks(text: str) -> str:
     """Return the words of a text alone."""
-    return PRONUNCIATION.sub(r"\1", without_emphasis(without_turns(text)))
+    plain = without_emphasis(without_turns(text))
+    return RESPELLING.sub(r"\1", PRONUNCIATION.sub(r"\1", plain))
 
 
 def stretches(text: str, emotion: Emotion) -> Iterator[Stretch]:

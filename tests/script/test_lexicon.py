@@ -66,6 +66,12 @@ def test_emphasised_words_are_found_and_engines_without_emphasis_do_not_see_it()
     assert said(text, reads_ipa=False) == "Call HQ now"
 
 
+def test_respellings_in_a_text_are_said_and_not_read_again():
+    text, entry = "Ask [HQ](=doctor HQ), HQ!", {"word": "HQ", "say": "headquarters"}
+    assert said(text, entry) == "Ask doctor HQ, headquarters!"
+    assert said(text) == said(text, reads_ipa=False) == "Ask doctor HQ, HQ!"
+
+
 def test_what_is_said_is_not_read_again():
     assert said("a b", {"word": "a", "say": "b"}, {"word": "b", "say": "c"}) == "b c"
 

@@ -24,6 +24,7 @@ MARKUP = Markup(
         ("“(rire) Quoi ?”", "“Quoi ?”", "(rire)"),
         ("He (or she) is (nearly) right.", "He (or she) is (nearly) right.", ""),
         ("I *do* care, 2*3*4 times.", "I [emphasis]do[/emphasis] care, 2*3*4 times.", ""),
+        ("[Dr](=doctor) No", "[Dr](=doctor) No", ""),
         ("[emphasis]Now[ /Emphasis ]!", "[emphasis]Now[ /Emphasis ]!", ""),
         ("I was [laughs] so tired.", "I was so tired.", "[laughs]"),
         ("Your file(s).", "Your file(s).", ""),

@@ -26,12 +26,13 @@ from pydantic import Field, StringConstraints, ValidationError
 from unitaf.config import first_problem
 from unitaf.config.settings import Settings
 from unitaf.errors import ConfigError
-from unitaf.marks import EMOTION, EMPHASIS, PAUSE, PRONUNCIATION, without_emphasis
+from unitaf.marks import EMOTION, EMPHASIS, PAUSE, PRONUNCIATION, RESPELLING, without_emphasis
 from unitaf.script.language import canonical_language
 from unitaf.script.tables import NULL, YAML_SUFFIXES, compose_yaml, read_table, written
 
 _MARKS = re.compile(
-    "|".join(mark.pattern for mark in (PRONUNCIATION, PAUSE, EMOTION, EMPHASIS)), re.IGNORECASE
+    "|".join(mark.pattern for mark in (PRONUNCIATION, RESPELLING, PAUSE, EMOTION, EMPHASIS)),
+    re.IGNORECASE,
 )
 """What is no text."""
 
@@ -103,13 +104,13 @@ class Lexicon:
         rules = self._rules(language, speaker)
         if not reads_ipa:
             text = PRONUNCIATION.sub(r"\1", without_emphasis(text))
-        if rules is None:
-            return text
-        parts, start = [], 0
-        for mark in _MARKS.finditer(text):
-            parts += [rules.rewrite(text[start : mark.start()], reads_ipa=reads_ipa), mark[0]]
-            start = mark.end()
-        return "".join([*parts, rules.rewrite(text[start:], reads_ipa=reads_ipa)])
+        if rules is not None:
+            parts, start = [], 0
+            for mark in _MARKS.finditer(text):
+                parts += [rules.rewrite(text[start : mark.start()], reads_ipa=reads_ipa), mark[0]]
+                start = mark.end()
+            text = "".join([*parts, rules.rewrite(text[start:], reads_ipa=reads_ipa)])
+        return RESPELLING.sub(r"\2", text)
 
     def _find_rules(self, language: str, speaker: str) -> "_Rules | None":
         fitting = [

@@ -38,7 +38,7 @@ _EMPHASIS = re.compile(r"(?<!\w)\*(?=\S)([^*]+)(?<=\S)\*(?!\w)")
 _CODE = r"var=[^\[\]]*\]|lua\([^\[\]]*\)\]|(?=\w*(?:_|[a-z][A-Z]))[A-Za-z_]\w*\]"
 """What after a bracket makes it a placeholder: code, or a name as programmers write it."""
 _KEPT = (
-    r"[^\[\]]+\]\(/"
+    r"[^\[\]]+\]\([/=]"
     r"|(?i:\s*pause(?:\s+[\d.]+\s*(?:ms|s)?)?\s*\]|\s*emotion\s*(?:[:=]|\])|\s*/?\s*emphasis\s*\])"
 )
 """What after a bracket makes it one of the marks of `unitaf.marks`."""

@@ -9,7 +9,7 @@ do. Source: SSML 1.1 (W3C Recommendation 2010), sections 3.1.9, 3.1.11, 3.2.2 an
 
 import re
 
-from unitaf.marks import DEFAULT_PAUSE_S
+from unitaf.marks import DEFAULT_PAUSE_S, RESPELLING
 
 _STRENGTHS = {
     "none": 0.0,
@@ -73,7 +73,8 @@ def _said(match: re.Match[str]) -> str:
     if not value:
         raise ValueError(f"<{tag}> needs {needed}=...")
     if tag == "sub":
-        return value
+        respelling = f"[{said.strip()}](={value})"
+        return respelling if RESPELLING.fullmatch(respelling) else value
     if tag == "emotion":
         return f" [emotion: {value}] {said} [emotion] "
     alphabet = attributes.get("alphabet", "ipa").lower()
