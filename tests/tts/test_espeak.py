@@ -89,7 +89,9 @@ def test_variants_and_speed_change_the_sound(engine: Espeak) -> None:
     assert say(Espeak(speed=1.5), "Wer ist denn da?", "de").duration_s < 0.85 * usual.duration_s
 
 
-@pytest.mark.parametrize(("variant", "semitones"), [("default", 4), ("f2", -5), ("f2", -8), ("default", 8)])
+@pytest.mark.parametrize(
+    ("variant", "semitones"), [("default", 4), ("f2", -5), ("f2", -8), ("default", 8)]
+)
 def test_pitch_is_as_many_semitones_higher(variant: str, semitones: int) -> None:
     usual, moved = Espeak(variant), Espeak(variant, pitch=semitones)
     assert moved.fingerprint != usual.fingerprint
