@@ -74,6 +74,10 @@ def test_findings_end_with_exit_code_1(
     assert run(monkeypatch, "audit out s.csv --json") == 0
     assert json.loads(capsys.readouterr().out)["findings"] == []
     (place / "out/en/Pip/a.wav").unlink()
+    assert run(monkeypatch, "audit out s.csv") == 1
+    shown = capsys.readouterr()
+    assert shown.err == "unitaf: 1 finding in out\n"
+    assert "files read, 1 finding\n" in shown.out
     (place / "out/x.txt").write_text("x")
     assert run(monkeypatch, "audit out s.csv") == 1
     shown = capsys.readouterr()

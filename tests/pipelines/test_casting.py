@@ -102,7 +102,7 @@ def test_recorded_voices_go_to_speakers_by_name() -> None:
     [
         ("ann: {voice: nobody}", {}, r"line 3: speaker 'ann': tts: voice must be one of heart"),
         ("ann: {voice: emma}", {}, r"line 3: .*'emma' is not installed"),
-        ("ann: {engine: nope}", {}, r"line 3: .*there is no engine 'nope'"),
+        ("ann: {engine: nope}", {}, r"line 3: .*no engine 'nope' among .*hibari, .*kokoro"),
         ("ann: {engine: espeak, pitch: 9}", {}, r"line 3: .*pitch: .* or equal to 8, not 9"),
         ("ann: {pitch: 2}", {}, r"line 3: .*the engine hibari has no setting for pitch"),
         ("ann: {speed: 9}", {}, r"line 3: .*speed: input should be less than or equal to 2"),

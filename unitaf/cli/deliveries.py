@@ -95,7 +95,12 @@ def audit(
     report = run(directory, script, shown.add, job)
     shown.finish(report)
     if report.counts:
-        raise UnitafError(f"{report.counts.total()} findings in {directory}")
+        raise UnitafError(f"{_findings(report)} in {directory}")
+
+
+def _findings(report: "AuditReport") -> str:
+    count = report.counts.total()
+    return "1 finding" if count == 1 else f"{count} findings"
 
 
 class _TextFindings:
@@ -107,7 +112,7 @@ class _TextFindings:
         print(f"{finding.kind}: {where}: {finding.detail}")
 
     def finish(self, report: "AuditReport") -> None:
-        print(f"{report.files} files read, {report.counts.total()} findings")
+        print(f"{report.files} files read, {_findings(report)}")
         rows: list[tuple[str, ...]]
         rows = [("language", "lines", "not translated", "delivered", "missing")]
         for row in report.coverage:

@@ -235,7 +235,9 @@ class Cast:
             return _TTS.validate_python({"kind": name})
         except ValidationError as error:
             known = ", ".join(sorted({voice.engine for voice in list_voices()} | {*config.engines}))
-            raise ConfigError(f"there is no engine {name!r} to use as it is: {known}") from error
+            raise ConfigError(
+                f"there is no engine {name!r} among {known}; engines in the job file may name more"
+            ) from error
 
     def _face(self, role: RoleConfig) -> FaceConfig:
         face = self._config.face
