@@ -212,6 +212,22 @@ def test_one_of_two_workers_that_is_killed_leaves_no_mark_on_the_curve(
     assert_alike(fitted("killed", batch), fitted("whole", -1))
 
 
+def test_what_fails_in_telling_progress_is_told_at_the_end(
+    tmp_path: Path, ray_cluster: str
+) -> None:
+    write_corpus(str(tmp_path / "corpus"), clips=12)
+    stages = (STAGES[2].model_copy(update={"steps": 2}),)
+    config = job(str(tmp_path / "out"), str(tmp_path / "corpus"), stages=stages)
+    one = config.workers.model_copy(update={"num_workers": 1})
+
+    def fail(progress: TrainProgress) -> None:
+        raise OSError(f"nobody hears of step {progress.steps_done}")
+
+    with pytest.raises(OSError, match="nobody hears of step"):
+        train(config.model_copy(update={"workers": one}), fail)
+    assert (tmp_path / "out" / "checkpoints" / "joint" / "checkpoint.json").is_file()
+
+
 def test_a_loss_that_explodes_is_one_sentence(tmp_path: Path, ray_cluster: str) -> None:
     stage = STAGES[0].model_copy(update={"learning_rate": 1e30})
     config = tiny_config(out=str(tmp_path / "out"), stages=(stage,), workers={"max_failures": 0})

@@ -15,6 +15,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -294,20 +295,22 @@ class _Listener:
         self._log = out.open_log("progress.ndjson")
         self._curves = SummaryWriter(config.tensorboard) if config.tensorboard else None
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="training-progress")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="training-progress")
         self._told: TrainProgress | None = None
         self._drawn = 0
 
     def __enter__(self) -> "_Listener":
-        self._thread.start()
+        self._listening = self._thread.submit(self._listen)
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._is_over.set()
-        self._thread.join()
+        self._thread.shutdown()
         self._log.close()
         if self._curves is not None:
             self._curves.close()
+        if error is None:
+            self._listening.result()  # Raises what it failed with.
 
     def last(self) -> tuple[TrainProgress, list[Point]]:
         """Return the last word of a training that has ended, and all points."""
