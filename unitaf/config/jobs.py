@@ -339,6 +339,14 @@ class ClipsConfig(Settings):
     test_share: float = Field(0.05, ge=0, le=1, description="Where the source has no splits.")
 
 
+class PrepareRunConfig(RunConfig):
+    """How the work on recordings is spread."""
+
+    shard_size: int | None = Field(
+        None, ge=1, description="Recordings a shard, about; empty: by their number, from 4 to 32."
+    )
+
+
 class PrepareConfig(Settings):
     """One job of ``unitaf prepare``."""
 
@@ -354,7 +362,7 @@ class PrepareConfig(Settings):
     )
     max_alignment_cost: float = Field(0.79, gt=0, description="1: no better than nonsense.")
     max_reject_fraction: float = Field(0.2, ge=0, le=1, description="Above it, exit with 1.")
-    run: RunConfig = RunConfig()
+    run: PrepareRunConfig = PrepareRunConfig()
     corpus: str | None = Field(None, description="Where it goes: a folder or s3://...")
 
 
