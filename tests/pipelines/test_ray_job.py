@@ -14,21 +14,33 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
+import torch
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from tests.data.captures import babble, moving, write_csv, write_wav
-from tests.pipelines.tiny_training import write_corpus
-from tests.servers import SeaweedFS, free_ports
+from tests.pipelines.tiny_training import DESCRIBED, write_corpus
+from tests.servers import JOB, SeaweedFS, free_ports
 from unitaf import generate, open_store
-from unitaf.config import check_config
+from unitaf.checkpoint.face_model import build_face_model, load_face_model, write_face_model
+from unitaf.config import (
+    check_config,
+    load_config,
+    load_evaluate_config,
+    load_prepare_config,
+    load_train_config,
+)
 from unitaf.data.corpus import open_corpus
+from unitaf.pipelines.evaluate import evaluate
 from unitaf.pipelines.planning import read_manifests
+from unitaf.pipelines.prepare import prepare
+from unitaf.pipelines.train import prepare_training
 from unitaf.storage import open_storage
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +50,8 @@ BIN = Path(sys.executable).parent
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A cluster as `ray start` makes it; gives the environment of a user of it."""
-    gcs, dashboard, client, agent, low = free_ports(5)
+    # The last in order, since the workers' ports go up from there.
+    gcs, dashboard, client, agent, low = sorted(free_ports(5))
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "PATH": f"{BIN}:{os.environ['PATH']}",
@@ -133,25 +146,37 @@ def test_a_submitted_job_makes_the_same_bytes(
     assert contents(str(tmp_path / "cluster")) == contents(str(tmp_path / "here"))
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As Ray's workers: more threads add in another order, which training magnifies."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def job_store(seaweed: SeaweedFS, s3_store_uri: str) -> str:
+    """A store where a job may write that has the rights in ``cluster/aws`` and no others."""
+    return s3_store_uri.replace(f"{seaweed.bucket}/", f"{seaweed.bucket}/dialogue/")
+
+
 def rights(seaweed: SeaweedFS) -> list[str]:
-    return ["--runtime-env-json", json.dumps({"env_vars": seaweed.environment})]
+    variables = {**seaweed.environment, "AWS_ACCESS_KEY_ID": JOB, "OMP_NUM_THREADS": "1"}
+    return ["--runtime-env-json", json.dumps({"env_vars": variables})]
 
 
-@pytest.mark.slow
-def test_a_job_that_is_stopped_and_submitted_again_ends_the_same(
-    head: dict[str, str], seaweed: SeaweedFS, s3_store_uri: str, tmp_path: Path
-):
-    script = tmp_path / "lines.csv"
-    rows = [f"line_{i},This is line number {i}." for i in range(400)]
-    script.write_text("\n".join(["line_id,text", *rows]) + "\n")
-    words = ["ray_jobs/generate.py", "--config", "ray_jobs/generate.yaml"]
-    settings = (f"script.path={script}", f"store={s3_store_uri}", "output.fps=10")
-    settings += ("tts={kind: stub}", "face={kind: visemes}", "run.shard_size=2")
-    name = uuid.uuid4().hex
-    slow = (*settings, "run.num_actors=1")
-    submit(head, words, *rights(seaweed), "--no-wait", "--submission-id", name, settings=slow)
-    store, client = open_storage(s3_store_uri), JobSubmissionClient(head["RAY_ADDRESS"])
-    while not any(store.list("manifests/")):
+def stop(
+    head: dict[str, str],
+    words: list[object],
+    *options: object,
+    settings: tuple[str, ...],
+    is_begun: Callable[[], bool],
+) -> None:
+    """Submit a job, and stop it when it has begun its work."""
+    name, client = uuid.uuid4().hex, JobSubmissionClient(head["RAY_ADDRESS"])
+    submit(head, words, *options, "--no-wait", "--submission-id", name, settings=settings)
+    while client.get_job_status(name) is JobStatus.PENDING or not is_begun():
         assert not client.get_job_status(name).is_terminal(), client.get_job_logs(name)
         time.sleep(0.1)
     client.stop_job(name)
@@ -159,65 +184,141 @@ def test_a_job_that_is_stopped_and_submitted_again_ends_the_same(
         time.sleep(0.1)
     assert client.get_job_status(name) is JobStatus.STOPPED
 
-    shown = submit(head, words, *rights(seaweed), settings=settings)
-    [left] = set(re.findall(r"make: \d+ of (\d+) lines", shown))
-    assert 0 < int(left) < 400
-    keys = [key for manifest in read_manifests(store) for key in manifest.keys]
-    assert set(Counter(keys).values()) == {1}
-    assert len(open_store(s3_store_uri).catalog()) == len(keys) == 400
+
+def objects(uri: str, *but: str) -> dict[str, bytes]:
+    """Return the bytes of every object, but of those whose names begin so."""
+    storage = open_storage(uri)
+    names = [info.name for info in storage.list() if not info.name.startswith(but)]
+    return {name: storage.read(name) for name in names}
 
 
 @pytest.mark.slow
-def test_recordings_become_a_corpus(
-    head: dict[str, str], seaweed: SeaweedFS, s3_store_uri: str, tmp_path: Path
+def test_a_job_that_is_stopped_and_submitted_again_ends_the_same(
+    head: dict[str, str], seaweed: SeaweedFS, job_store: str, tmp_path: Path, ray_cluster: str
 ):
-    captures = open_storage(f"{s3_store_uri}/captures")
-    for number in range(4):
+    script = tmp_path / "lines.csv"
+    rows = [f"line_{i},This is line number {i}." for i in range(200)]
+    script.write_text("\n".join(["line_id,text", *rows]) + "\n")
+    words = ["ray_jobs/generate.py", "--config", "ray_jobs/generate.yaml"]
+    made = ("output.fps=10", "tts={kind: stub}", "face={kind: visemes}")
+    settings = (*made, f"script.path={script}", f"store={job_store}", "run.shard_size=2")
+    slow = (*settings, "run.num_actors=1")
+    store = open_storage(job_store)
+
+    def is_begun() -> bool:
+        return any(store.list("manifests/"))
+
+    stop(head, words, *rights(seaweed), settings=slow, is_begun=is_begun)
+    kept = objects(job_store, "runs/")
+
+    quick = (*settings, "run.num_actors=2")
+    shown = submit(head, words, *rights(seaweed), settings=quick)
+    [left] = set(re.findall(r"make: \d+ of (\d+) lines", shown))
+    assert 0 < int(left) < 200
+    keys = [key for manifest in read_manifests(store) for key in manifest.keys]
+    assert set(Counter(keys).values()) == {1}
+    assert len(open_store(job_store).catalog()) == len(keys) == 200
+    ended = objects(job_store, "runs/")
+    assert {name: ended[name] for name in kept} == kept
+    generate(script, str(tmp_path / "whole"), load_config(None, list(made)))
+    assert contents(job_store) == contents(str(tmp_path / "whole"))
+
+
+@pytest.mark.slow
+def test_recordings_become_a_corpus_though_the_job_is_stopped(
+    head: dict[str, str], seaweed: SeaweedFS, job_store: str, tmp_path: Path, ray_cluster: str
+):
+    captures = open_storage(f"{job_store}/captures")
+    for number in range(24):
         stem = tmp_path / f"take{number}"
         write_wav(stem.with_suffix(".wav"), babble(1.0 + number / 10, seed=number))
         write_csv(stem.with_suffix(".csv"), moving(60 + 6 * number, 61, number))
         stem.with_suffix(".txt").write_text(f"This is line number {number}.")
     for path in tmp_path.iterdir():
         captures.create(f"ann/{path.name}", path)
-    shown = submit(
-        head,
-        ["ray_jobs/prepare.py", "--config", "ray_jobs/prepare.yaml"],
-        *rights(seaweed),
-        settings=(
-            *(f"source.path={captures.uri}", f"corpus={s3_store_uri}/corpus", "clips.fps=30"),
-            *("tts={kind: stub}", "encoder=null", "transcriber=null"),
-        ),
-    )
-    assert "4 of 4 recordings" in shown
-    assert open_corpus(f"{s3_store_uri}/corpus").clips(with_features=["tts"])
+    words = ["ray_jobs/prepare.py", "--config", "ray_jobs/prepare.yaml"]
+    made = ("clips.fps=30", "tts={kind: stub}", "encoder=null", "transcriber=null")
+    settings = (*made, f"source.path={captures.uri}", f"corpus={job_store}/corpus")
+    settings += ("run.shard_size=1", "run.num_actors=1")
+    corpus = open_storage(f"{job_store}/corpus")
+
+    def is_begun() -> bool:
+        return any(corpus.list("manifests/"))
+
+    stop(head, words, *rights(seaweed), settings=settings, is_begun=is_begun)
+    kept = objects(corpus.uri, "runs/")
+    assert len(kept) < 24 * 4
+    shown = submit(head, words, *rights(seaweed), settings=settings)
+    [left] = set(re.findall(r"\d+ of (\d+) recordings", shown))
+    assert 0 < int(left) < 24
+    assert open_corpus(corpus.uri).clips(with_features=["tts"])
+
+    config = load_prepare_config(None, [*made, f"source.path={captures.uri}", "run.shard_size=1"])
+    prepare(captures.uri, f"{job_store}/whole", config)
+    ended = objects(corpus.uri, "runs/")
+    assert ended == objects(f"{job_store}/whole", "runs/")
+    assert {name: ended[name] for name in kept} == kept
 
 
 @pytest.mark.slow
-def test_a_corpus_becomes_a_measured_face_model(
-    head: dict[str, str], seaweed: SeaweedFS, s3_store_uri: str
+@pytest.mark.usefixtures("one_thread")
+def test_a_corpus_becomes_a_face_model_though_the_job_is_stopped(
+    head: dict[str, str], seaweed: SeaweedFS, job_store: str
 ):
-    corpus, model = f"{s3_store_uri}/corpus", f"{s3_store_uri}/model"
+    corpus = f"{job_store}/corpus"
     write_corpus(corpus)
     stage = {
         "name": "joint",
         "trains": ["adapter", "decoder", "head"],
         "losses": {"coefficient": 1.0},
-        "steps": 4,
+        "steps": 150,
     }
-    submit(
-        head,
-        ["ray_jobs/train.py", "--config", "ray_jobs/train.yaml"],
-        *rights(seaweed),
-        settings=(
-            *(f"corpus={corpus}", f"out={model}", f"stages={json.dumps([stage])}"),
-            *("network={decoder_dim: 16, style_dim: 4}", "optimiser.clips=2"),
-        ),
-    )
-    checkpoint = f"{model}/checkpoints/joint"
-    shown = submit(
-        head,
-        ["ray_jobs/evaluate.py", checkpoint, corpus],
-        *rights(seaweed),
-        settings=("tts.kind=stub", "split=val"),
-    )
-    assert "visemes" in shown
+    words = ["ray_jobs/train.py", "--config", "ray_jobs/train.yaml"]
+    settings = (f"corpus={corpus}", f"stages={json.dumps([stage])}", "optimiser.clips=2")
+    settings += ("network={decoder_dim: 16, style_dim: 4}",)
+
+    def trained(name: str) -> tuple[str, ...]:
+        return (*settings, f"out={job_store}/{name}")
+
+    state = open_storage(f"{job_store}/stopped")
+
+    def has_saved() -> bool:
+        return any(info.name.endswith("training.pt") for info in state.list("state/"))
+
+    saving = (*trained("stopped"), "checkpoint_every_s=0.1")
+    stop(head, words, *rights(seaweed), settings=saving, is_begun=has_saved)
+    assert not state.exists("report.json")
+    submit(head, words, *rights(seaweed), settings=trained("stopped"))
+    checkpoint = f"{job_store}/stopped/checkpoints/joint"
+    job = load_train_config(ROOT / "ray_jobs" / "train.yaml", list(trained("whole")))
+    alone = prepare_training(job)
+    for _ in alone.run():
+        pass
+    ended = load_face_model(checkpoint).model.state_dict()
+    for key, value in alone.weights().items():
+        # Sums in another order may differ in the last digits.
+        torch.testing.assert_close(ended[key], value, rtol=0.0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_an_evaluation_that_is_stopped_and_submitted_again_is_the_same(
+    head: dict[str, str], seaweed: SeaweedFS, job_store: str, tmp_path: Path
+):
+    corpus = f"{job_store}/corpus"
+    write_corpus(corpus)
+    torch.manual_seed(0)
+    state = build_face_model(DESCRIBED).state_dict()
+    write_face_model(open_storage(job_store), "model", DESCRIBED, state)
+    checkpoint = f"{job_store}/model"
+    out = tmp_path / "figures.json"
+    words = ["ray_jobs/evaluate.py", checkpoint, corpus, "--out", out]
+    settings = ("tts.kind=stub", "split=val")
+    stop(head, words, *rights(seaweed), settings=settings, is_begun=lambda: True)
+    assert not out.exists()
+    assert "visemes" in submit(head, words, *rights(seaweed), settings=settings)
+    found = json.loads(out.read_text())["scores"]
+    here = evaluate(checkpoint, corpus, load_evaluate_config(None, list(settings))).scores
+    for name, scores in here.items():
+        for key, value in asdict(scores).items():
+            near = value if value is None else pytest.approx(value, rel=1e-4, abs=1e-6)
+            assert found[name][key] == near
