@@ -185,13 +185,18 @@ def embedded_face(tts: TextToSpeech) -> Path | None:
     from unitaf.checkpoint.description import read_face_model_description
 
     features = _features_of(tts)
+    if features is None:
+        return None
     for folder in sorted(EMBEDDED_FACES.iterdir()):
-        if read_face_model_description(str(folder)).features == features:
+        if read_face_model_description(str(folder)).features.fits(features):
             return folder
     return None
 
 
-def _features_of(tts: TextToSpeech) -> "FeatureSpace":
+def _features_of(tts: TextToSpeech) -> "FeatureSpace | None":
+    """Return what an engine's features are; None if it has none."""
+    if tts.feature_dim == 0:
+        return None
     from unitaf.checkpoint.description import FeatureSpace
 
     return FeatureSpace.of_engine(tts.features_fingerprint, tts.feature_dim, tts.feature_rate)
@@ -246,6 +251,11 @@ def _build_face_model(config: FaceModelConfig, tts: TextToSpeech) -> FaceAnimato
     from unitaf.face.completed import CompletedAnimator
 
     features = _features_of(tts)
+    if features is None:
+        raise ConfigError(
+            "face: a face model reads an engine's features, and this one gives none; set face.kind"
+            " to visemes"
+        )
     uri = config.checkpoint or embedded_face(tts)
     if uri is None:
         raise ConfigError(
@@ -253,7 +263,7 @@ def _build_face_model(config: FaceModelConfig, tts: TextToSpeech) -> FaceAnimato
             " with an adapter for it, or set face.kind to visemes"
         )
     model = CheckpointAnimator(str(uri), config.style, config.device)
-    if model.features != features:
+    if not model.features.fits(features):
         raise ConfigError(
             f"face: the model reads features of {model.features}, but the engine gives those of"
             f" {features}; train an adapter for it, or set face.kind to visemes"

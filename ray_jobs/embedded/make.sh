@@ -22,5 +22,5 @@ unitaf train --config "$here/$engine.yaml" --set "corpus=$work/corpus" --set "ou
 cascade=()
 if [ "$engine" = hibari ]; then cascade=(--set "cascade=$work/model/checkpoints/a2f"); fi
 unitaf evaluate "$work/model/checkpoints/expression" "$work/corpus" \
-    --set "tts.kind=$engine" "${cascade[@]}" --set style=own \
+    --set "tts.kind=$engine" ${cascade[@]+"${cascade[@]}"} --set style=own \
     --out "$work/evaluation.json" --plot "$work/evaluation.png"

@@ -212,8 +212,8 @@ def test_one_of_two_workers_that_is_killed_leaves_no_mark_on_the_curve(
     assert_alike(fitted("killed", batch), fitted("whole", -1))
 
 
-def test_what_fails_in_telling_progress_is_told_at_the_end(
-    tmp_path: Path, ray_cluster: str
+def test_what_fails_in_telling_progress_is_told_at_once_and_at_the_end(
+    tmp_path: Path, ray_cluster: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_corpus(str(tmp_path / "corpus"), clips=12)
     stages = (STAGES[2].model_copy(update={"steps": 2}),)
@@ -223,9 +223,11 @@ def test_what_fails_in_telling_progress_is_told_at_the_end(
     def fail(progress: TrainProgress) -> None:
         raise OSError(f"nobody hears of step {progress.steps_done}")
 
+    config = config.model_copy(update={"workers": one})
     with pytest.raises(OSError, match="nobody hears of step"):
-        train(config.model_copy(update={"workers": one}), fail)
-    assert (tmp_path / "out" / "checkpoints" / "joint" / "checkpoint.json").is_file()
+        train(config, fail)
+    assert "no more progress is told: OSError" in caplog.text
+    assert train(config).checkpoint == f"{tmp_path}/out/checkpoints/joint"
 
 
 def test_a_loss_that_explodes_is_one_sentence(tmp_path: Path, ray_cluster: str) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from tests.pipelines.tiny_training import (
     DESCRIBED,
+    DIM,
     STAGES,
     MadeUpClips,
     made_up_batch,
@@ -112,7 +113,15 @@ def test_another_engine_gets_an_adapter_of_its_own(whole: Training, tmp_path: Pa
         )
         assert is_adopted == name.startswith(("decoder.", "head.")), name
 
-    with pytest.raises(ConfigError, match=r"has no adapter for other/1, 64 at 40 Hz, and no stage"):
+    newer = DESCRIBED.model_copy(
+        update={"features": FeatureSpace(name="engine/2", dim=DIM, rate=80.0)}
+    )
+    model = begin_stage(newer, (align,), 0, None, is_resumed=False)
+    assert torch.equal(model.state_dict()["adapter.norm.weight"], old["adapter.norm.weight"])
+
+    with pytest.raises(
+        ConfigError, match=r"no adapter for other/1, 64 at 40 Hz, and stage expression"
+    ):
         begin_stage(described, (expression,), 0, None, is_resumed=False)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.serving.triton_server import TritonServer
 from unitaf.audio import encode_audio
 from unitaf.build import build_face, build_tts
-from unitaf.config import load_config
+from unitaf.config import AutoFaceConfig, FaceModelConfig, load_config
 from unitaf.errors import BackendError, ConfigError, InputError
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.triton.client import Limits, TritonClient
@@ -82,6 +82,8 @@ def test_the_face_hears_speech_without_features(indextts2_server: TritonServer, 
     [motion] = face.animate(lines, tts.synthesize(lines), 30.0)
     assert len(motion.curves) == 15
     assert face.fingerprint != VisemeAnimator().fingerprint
+    with pytest.raises(ConfigError, match="reads an engine's features, and this one gives none"):
+        build_face(FaceModelConfig(kind="model"), tts)
 
 
 def test_features_may_be_those_of_the_embedded_voice(indextts2_server: TritonServer, clips: Path):
@@ -92,6 +94,7 @@ def test_features_may_be_those_of_the_embedded_voice(indextts2_server: TritonSer
     assert speech.features.shape[1] == tts.feature_dim == 256
     assert [word.text for word in speech.words] == ["Who", "goes", "there", "at", "night?"]
     assert speech.duration_s == pytest.approx(2.4, abs=1e-3)
+    assert build_face(AutoFaceConfig(), tts).fingerprint.startswith("face_model")
 
 
 @pytest.mark.parametrize(

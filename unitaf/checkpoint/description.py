@@ -31,6 +31,14 @@ class FeatureSpace(Described):
         """
         return cls(name=fingerprint.split()[0], dim=dim, rate=rate)
 
+    def fits(self, other: "FeatureSpace") -> bool:
+        """Return whether a network that reads these can read others.
+
+        The revision of an engine does not matter: it changes what is said, not what features mean.
+        """
+        ours, theirs = ((s.name.split("/")[0], s.dim, s.rate) for s in (self, other))
+        return ours == theirs
+
     def __str__(self) -> str:
         return f"{self.name}, {self.dim} at {self.rate:g} Hz"
 

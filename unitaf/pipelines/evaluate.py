@@ -166,7 +166,7 @@ def _of_model(uri: str, corpus: Corpus, style: str) -> Predictor:
     loaded = load_face_model(uri)
     features, info = loaded.description.features, corpus.info.tts
     theirs = FeatureSpace.of_engine(info.fingerprint, info.dim, info.rate)
-    if features != theirs:
+    if not features.fits(theirs):
         raise ConfigError(f"{uri} reads features of {features}, but the corpus has {theirs}")
     if style != OWN_STYLE:
         return _of_animator(loaded.animator(style))

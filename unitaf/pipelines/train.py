@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ def train(config: TrainConfig, on_progress: OnTrainProgress | None = None) -> Tr
         ConfigError: If the corpus, the folder or a setting cannot be used.
         BackendError: If the training failed; what was saved stays.
         StorageError: If the storage failed.
+        Exception: What ``on_progress`` raised, once all is trained and written.
     """
     started = time.perf_counter()
     out = open_storage(config.out)
@@ -107,6 +108,7 @@ def train(config: TrainConfig, on_progress: OnTrainProgress | None = None) -> Tr
         points=points,
     )
     out.create("report.json", report.to_json().encode())
+    listener.raise_failure()
     return report
 
 
@@ -295,22 +297,26 @@ class _Listener:
         self._log = out.open_log("progress.ndjson")
         self._curves = SummaryWriter(config.tensorboard) if config.tensorboard else None
         self._is_over = threading.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="training-progress")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="training-progress")
+        self._listening: Future[None] = Future()
         self._told: TrainProgress | None = None
         self._drawn = 0
 
     def __enter__(self) -> "_Listener":
-        self._listening = self._thread.submit(self._listen)
+        self._listening = self._pool.submit(self._listen)
+        self._listening.add_done_callback(_log_failure)
         return self
 
-    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._is_over.set()
-        self._thread.shutdown()
+        self._pool.shutdown()
         self._log.close()
         if self._curves is not None:
             self._curves.close()
-        if error is None:
-            self._listening.result()  # Raises what it failed with.
+
+    def raise_failure(self) -> None:
+        """Raise what stopped the telling of progress, if anything did."""
+        self._listening.result()
 
     def last(self) -> tuple[TrainProgress, list[Point]]:
         """Return the last word of a training that has ended, and all points."""
@@ -338,6 +344,11 @@ class _Listener:
                     f"{point.stage}/learning_rate", point.learning_rate, point.step
                 )
             self._drawn = len(points)
+
+
+def _log_failure(listening: Future[None]) -> None:
+    if (error := listening.exception()) is not None:
+        logging.getLogger(__name__).error("no more progress is told: %r", error)
 
 
 def _root_cause(error: BaseException) -> str:

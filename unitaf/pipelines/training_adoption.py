@@ -41,7 +41,7 @@ def brings_adapter(uri: str, described: FaceModelDescription) -> bool:
     """Return whether a checkpoint has an adapter for the features of this network."""
     if checkpoint_kind(uri) == "unitalker":
         return False
-    return read_face_model_description(uri).features == described.features
+    return read_face_model_description(uri).features.fits(described.features)
 
 
 def _from_face_model(

@@ -65,17 +65,18 @@ def begin_stage(
 
 
 def _check_adapter(described: FaceModelDescription, stages: Sequence[StageConfig]) -> None:
-    """Refuse a start that brings no adapter for the engine if stages need one and none trains it.
+    """Refuse a start without an adapter unless the first stage that needs one learns it.
 
     Args:
         described: The network.
         stages: The row that begins from a checkpoint, and those after it.
     """
     uri = stages[0].init_from
-    is_needed = any(stage.reads == "engine" for stage in stages)
-    is_trained = any("adapter" in stage.trains for stage in stages)
-    if uri is not None and is_needed and not is_trained and not brings_adapter(uri, described):
+    reader = next((stage for stage in stages if stage.reads == "engine"), None)
+    if uri is None or reader is None or brings_adapter(uri, described):
+        return
+    if "adapter" not in reader.trains:
         raise ConfigError(
-            f"init_from {uri}: it has no adapter for {described.features}, and no stage from there"
-            " on trains one"
+            f"init_from {uri}: it has no adapter for {described.features}, and stage"
+            f" {reader.name}, the first to read them, trains none"
         )
