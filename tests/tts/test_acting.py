@@ -37,7 +37,10 @@ def gap_s(speech: Speech, before: str, after: str) -> float:
 
 
 def test_lines_without_marks_are_the_engines() -> None:
-    lines = [Utterance("a", "Hello."), Utterance("b", "Ask [Okafor](/oʊ/).")]
+    lines = [
+        Utterance("a", "Hello."),
+        Utterance("b", " Ask [Okafor](/oʊ/) [emphasis]now[/emphasis]."),
+    ]
     engine = Listening()
     made = Actor(engine).synthesize(lines)
     assert engine.heard == lines
@@ -101,7 +104,17 @@ def test_a_line_does_not_depend_on_its_batch(hibari: Hibari) -> None:
         np.testing.assert_array_equal(alone.waveform, speech.waveform)
 
 
-@pytest.mark.parametrize("text", ["[pause 1s]", "[pause 99s] a", "[emotion: hangry] a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[pause 1s]",
+        "[pause 99s] a",
+        "[emotion: hangry] a",
+        "I [emphasis]do",
+        "I do[/emphasis] [emphasis]",
+        "[emphasis][/emphasis]",
+    ],
+)
 def test_wrong_marks_name_the_line(text: str) -> None:
     with pytest.raises(InputError, match="'a'"):
         Actor(StubSpeech()).synthesize([Utterance("a", text)])

@@ -62,8 +62,6 @@ class Actor:
         Raises:
             InputError: Naming the first utterance that cannot be said, or whose marks are wrong.
         """
-        if not any(has_turns(said.text) for said in utterances):
-            return self.tts.synthesize(utterances)
         plans = [parts_of(said) for said in utterances]
         asked = [
             replace(said, text=part.text, emotion=part.emotion)
@@ -83,8 +81,9 @@ def parts_of(said: Utterance) -> list[Part]:
     Raises:
         InputError: If they are wrong, or there is nothing else.
     """
-    if not has_turns(said.text):
-        return [Part(said.text, said.emotion, 0.0, 0.0, is_first=True, is_last=True)]
+    whole = Part(said.text, said.emotion, 0.0, 0.0, is_first=True, is_last=True)
+    if "[" not in said.text:
+        return [whole]
     try:
         plan = list(stretches(said.text, said.emotion))
     except ValueError as error:
@@ -92,6 +91,8 @@ def parts_of(said: Utterance) -> list[Part]:
     spoken = [stretch for stretch in plan if stretch.text]
     if not spoken:
         raise InputError(said.id, "there is nothing to say besides its marks")
+    if not has_turns(said.text):
+        return [whole]
     pauses_s = [stretch.pause_s for stretch in spoken]
     pauses_s.append(0.0 if plan[-1].text else plan[-1].pause_s)
     last = len(spoken) - 1
