@@ -68,7 +68,10 @@ class Actor:
             for said, plan in zip(utterances, plans, strict=True)
             for part in plan
         ]
-        speeches = iter(self.tts.synthesize(asked))
+        made = self.tts.synthesize(asked)
+        if asked == list(utterances):
+            return made
+        speeches = iter(made)
         return [
             join_parts(said, plan, [with_pauses(part, next(speeches)) for part in plan])
             for said, plan in zip(utterances, plans, strict=True)
