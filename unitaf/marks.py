@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from unitaf.emotion import parse_emotion
 from unitaf.types import Emotion
 
-PRONUNCIATION = re.compile(r"\[([^\[\]]+)\]\(/([^()/]*)/\)")
+PRONUNCIATION = re.compile(r"\[(?P<word>[^\[\]]+)\]\(/([^()/]*)/\)")
 """A word whose sounds are given: the word, the sounds."""
 
 PAUSE = re.compile(r"\[\s*pause(?:\s+(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)?)?\s*\]", re.IGNORECASE)
@@ -91,7 +91,7 @@ def stretches(text: str, emotion: Emotion) -> Iterator[Stretch]:
     own, start, pause_s = emotion, 0, 0.0
     depth = 0
     for mark in _TURN.finditer(text):
-        said, depth = _closed(text[start : mark.start()], depth)
+        said, depth = closed(text[start : mark.start()], depth)
         if said:
             yield Stretch(said, emotion, pause_s)
             pause_s = 0.0
@@ -100,15 +100,19 @@ def stretches(text: str, emotion: Emotion) -> Iterator[Stretch]:
         else:
             pause_s += pause_seconds(mark)
         start = mark.end()
-    rest, depth = _closed(text[start:], depth)
+    rest, depth = closed(text[start:], depth)
     if depth:
         raise ValueError("there is an [emphasis] without its [/emphasis]")
     if rest or pause_s:
         yield Stretch(rest, emotion, pause_s)
 
 
-def _closed(text: str, depth: int) -> tuple[str, int]:
+def closed(text: str, depth: int) -> tuple[str, int]:
     """Return a part of a text with what is emphasised in it, and how deep in emphasis it ends.
+
+    Args:
+        text: A part of a line.
+        depth: How deep in emphasis the part before it ended.
 
     Raises:
         ValueError: If an emphasis ends that has not begun.

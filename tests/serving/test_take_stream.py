@@ -1,6 +1,9 @@
 """A streamed line is the line: every sample and every frame once, without a jump."""
 
 import asyncio
+import re
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from unitaf.triton.refusals import Refusal
 from unitaf.triton.tensors import SPEECH_MODEL, Tensors, encode_utterance
 from unitaf.tts.acting import Actor
 from unitaf.tts.hibari import Hibari
+from unitaf.tts.splicing import to_grain
 from unitaf.tts.stub import StubSpeech
 from unitaf.types import Speech, TextToSpeech, Utterance
 
@@ -54,6 +58,19 @@ def pieces(answers: list[Answer]) -> list[Tensors]:
         ("Dr. Smith? Here.", ["Dr. Smith?", "Here."]),
         ("... Well. ... Yes!", ["... Well. ...", "Yes!"]),
         ("...", ["..."]),
+        ("One.\n\nTwo.", ["One.", "Two."]),
+        (
+            "[emphasis]Stop. Come to me.[/emphasis] Now. [emphasis]Go![/emphasis]",
+            [
+                "[emphasis]Stop.[/emphasis]",
+                "[emphasis]Come to me.[/emphasis]",
+                "Now.",
+                "[emphasis]Go![/emphasis]",
+            ],
+        ),
+        ("I [emphasis]do.[/ emphasis] Come!", ["I [emphasis]do.[/ emphasis]", "Come!"]),
+        ("Ask [emphasis]Dr.[/emphasis] Smith.", ["Ask [emphasis]Dr.[/emphasis] Smith."]),
+        ("[Ben!](/bˈɛn/) [Go! Now](/ɡoʊ/)!", ["[Ben!](/bˈɛn/)", "[Go! Now](/ɡoʊ/)!"]),
         ("", [""]),
     ],
 )
@@ -67,6 +84,39 @@ def test_splitting_loses_no_letter_and_makes_nothing_that_cannot_be_said(text: s
     assert [c for c in "".join(segments) if c.isalnum()] == [c for c in text if c.isalnum()]
     if any(character.isalnum() for character in text):
         assert all(any(c.isalnum() for c in segment) for segment in segments)
+
+
+def emphases(text: str) -> list[tuple[str, bool]]:
+    """Return the words of a text, and whether each is emphasised."""
+    found, depth = [], 0
+    for token in re.findall(r"\[/?emphasis\]|[^\s\[\]]+", text):
+        if token.endswith("emphasis]"):
+            depth += -1 if "/" in token else 1
+        else:
+            found.append((token, depth > 0))
+    assert depth == 0
+    return found
+
+
+@given(st.lists(st.tuples(st.sampled_from(["one", "Two.", "Three!", "..."]), st.booleans())))
+def test_what_is_emphasised_is_so_in_every_sentence(words: list[tuple[str, bool]]):
+    text = ""
+    for is_emphasised, run in groupby(words, key=itemgetter(1)):
+        said = " ".join(word for word, _ in run)
+        text += f"[emphasis]{said}[/emphasis] " if is_emphasised else f"{said} "
+    segments = split_segments(text)
+    assert [each for segment in segments for each in emphases(segment)] == words
+    assert len(segments) == len(split_segments(" ".join(word for word, _ in words)))
+
+
+def test_emphasis_is_heard_in_every_sentence_of_a_stream():
+    hibari = Hibari()
+    given_out = pieces(stream("[emphasis]Take the boat. Bring[/emphasis] the maps.", hibari, 30.0))
+    first = to_grain(say("[emphasis]Take the boat.[/emphasis]", hibari))
+    last = say("[emphasis]Bring[/emphasis] the maps.", hibari)
+    for piece, speech in zip(given_out, [first, last], strict=True):
+        np.testing.assert_array_equal(piece["waveform"][0], speech.waveform)
+    assert first.num_samples > 1.1 * to_grain(say("Take the boat.", hibari)).num_samples
 
 
 @pytest.mark.parametrize("fps", [24.0, 29.97, 60.0])

@@ -7,8 +7,10 @@ So a line in one piece is the take that `generate` makes; of one in several, the
 if a mark stands between any two sentences, and the face once it has settled in the last piece.
 """
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float32
@@ -16,6 +18,7 @@ from jaxtyping import Float32
 from unitaf import timing
 from unitaf.errors import InputError
 from unitaf.face.envelopes import smoothstep
+from unitaf.marks import EMPHASIS, PRONUNCIATION, closed
 from unitaf.rigs.arkit import BLENDSHAPES
 from unitaf.serving.models import Answer, Request, read_line
 from unitaf.triton.refusals import Refusal
@@ -41,6 +44,7 @@ from unitaf.types import Speech, Utterance
 _SETTLE_S = 0.25
 """How long the face takes from where the last sentence left it to where the next wants it."""
 
+_MARK = re.compile(f"{EMPHASIS.pattern}|{PRONUNCIATION.pattern}", re.IGNORECASE)
 
 Ask = Callable[[str, Tensors], Awaitable[Answer]]
 """Has a model of the server answer a request."""
@@ -101,16 +105,44 @@ def split_parts(line: Utterance) -> list[Part]:
 
 
 def split_segments(text: str) -> list[str]:
-    """Split a text into what is said at once; marks alone stay with what is before them."""
+    """Split a text into what is said at once.
+
+    What is emphasised is so in each segment; one that has no letter and no digit stays with what is
+    before it.
+
+    Args:
+        text: Without pauses and changes of emotion.
+
+    Raises:
+        ValueError: If an emphasis ends that has not begun.
+    """
+    plain, places = _written(text)
+    cuts: list[int] = []
+    end, is_spoken = 0, False
+    for sentence in split_sentences(plain):
+        gap, end = end, plain.index(sentence, end) + len(sentence)
+        if is_spoken and _is_spoken(sentence):
+            cuts.append(places[gap])
+        is_spoken = is_spoken or _is_spoken(sentence)
     segments: list[str] = []
-    for sentence in split_sentences(text):
-        if segments and not _is_spoken(sentence):
-            segments[-1] = f"{segments[-1]} {sentence}".rstrip()
-        elif segments and not _is_spoken(segments[-1]):
-            segments[-1] = f"{segments[-1]} {sentence}".lstrip()
-        else:
-            segments.append(sentence)
-    return segments or [text]
+    depth = 0
+    for start, stop in pairwise([0, *cuts, len(text)]):
+        segment, depth = closed(text[start:stop], depth)
+        segments.append(segment)
+    return segments if cuts else [text]
+
+
+def _written(text: str) -> tuple[str, list[int]]:
+    """Return a text without its marks, and for each character its place in the text with them.
+
+    A word whose sounds are given is one: white space in it becomes ``_``.
+    """
+    plain, places, last = "", list[int](), 0
+    for mark in _MARK.finditer(text):
+        plain += text[last : mark.start()] + re.sub(r"\s", "_", mark["word"] or "")
+        places += [*range(last, mark.start()), *range(*mark.span("word"))]
+        last = mark.end()
+    return plain + text[last:], [*places, *range(last, len(text))]
 
 
 class MotionStream:
