@@ -82,8 +82,11 @@ def test_a_template_speaks_its_source_and_plurals_are_rejected(tmp_path):
 def test_headers_may_be_wrapped_and_comments_have_any_form(tmp_path):
     path = tmp_path / "a.po"
     plural = '"Plural-Forms: nplurals=2; "\n"plural=(n != 1);\\n"\n\n'
+    poedit = '"X-Poedit-SearchPath-0: .\\n"\n'
     obsolete = '#~ msgid "old\n'
-    path.write_text(f'{HEADER.rstrip()}\n{plural}# "mine\nmsgid "a"\nmsgstr "b"\n{obsolete}')
+    path.write_text(
+        f'{HEADER.rstrip()}\n{poedit}{plural}# "mine\nmsgid "a"\nmsgstr "b"\n{obsolete}'
+    )
     assert [x.utterance for x in read(path).lines] == [Utterance("a", "b", "fr")]
 
 

@@ -28,7 +28,7 @@ _STRING = re.compile(r'[^"#]*"(?:[^"\\]|\\.)*"')
 """A row with a string: a word before it or none."""
 _ENTRY = re.compile(r"^msg(?:ctxt|id)\b", re.MULTILINE)
 _HEADER = re.compile(r'^msgid[ \t]+""\n+msgstr[ \t]+((?:"(?:[^"\\\n]|\\.)*"\s*)+)', re.MULTILINE)
-_FIELD = re.compile(r"[A-Za-z][A-Za-z-]*:|$")
+_FIELD = re.compile(r"[A-Za-z][\w-]*:|$")
 
 
 def po_source(path: Path, defaults: ScriptDefaults) -> RecordSource:
