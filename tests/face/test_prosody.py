@@ -84,6 +84,8 @@ def test_a_question_is_heard_or_read() -> None:
         False,
         True,
     ]
+    marked = utterance_of("Where is [emphasis]he?[/emphasis]")
+    assert [p.is_question for p in read_prosody(marked, flat).phrases] == [False, True]
     rising = [200.0] * len(phones)
     rising[6] = 260.0
     heard = read_prosody(utterance_of("yes."), speech_of(phones, f0=rising)).phrases

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from unitaf.face.phones import postures
+from unitaf.marks import without_marks
 from unitaf.types import Speech, Utterance
 
 PHRASE_PAUSE_S = 0.15
@@ -187,7 +188,7 @@ def _phrases(
     middle: Float64[np.ndarray, " vowels"],
     pitch: Float64[np.ndarray, " vowels"],
 ) -> tuple[Phrase, ...]:
-    asks = utterance.text.rstrip("\"'”’»)」』 ").endswith(("?", "？", "؟"))
+    asks = without_marks(utterance.text).rstrip("\"'”’»)」』 ").endswith(("?", "？", "؟"))
     phrases = []
     for position, (start, end) in enumerate(spans):
         inside = (middle >= start) & (middle <= end) & ~np.isnan(pitch)

@@ -25,7 +25,7 @@ from unitaf.face.speech_gestures import GesturePlan
 from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS
 from unitaf.types import FaceMotion, Speech, Utterance
 
-REVISION = 1
+REVISION = 2
 """Raised with every change that moves a curve."""
 
 STYLES: dict[str, dict[str, float]] = {
