@@ -17,6 +17,15 @@ from unitaf.script.ssml import ssml_as_marks
         ("<emotion name='sad'>Oh</emotion>.", " [emotion: sad] Oh [emotion] ."),
         ('I <emphasis level="strong">do</emphasis> care', "I [emphasis]do[/emphasis] care"),
         ("<emphasis>Dr <sub alias='x'>X</sub></emphasis>", "[emphasis]Dr [X](=x)[/emphasis]"),
+        (
+            "<emphasis>a <emphasis>b</emphasis> <emphasis level='none'>c</emphasis></emphasis>",
+            "[emphasis]a [emphasis]b[/emphasis] c[/emphasis]",
+        ),
+        (
+            "<emotion name='sad'>I <emphasis>do</emphasis>.</emotion>",
+            " [emotion: sad] I [emphasis]do[/emphasis]. [emotion] ",
+        ),
+        ("<phoneme ph='noʊ'><emphasis>No</emphasis></phoneme>", "[No](/noʊ/)"),
         ("<emphasis level='none'>a</emphasis>", "a"),
         ("<speak><p>Plain.</p></speak>", "<speak><p>Plain.</p></speak>"),
     ],

@@ -9,7 +9,7 @@ do. Source: SSML 1.1 (W3C Recommendation 2010), sections 3.1.9, 3.1.11, 3.2.2 an
 
 import re
 
-from unitaf.marks import DEFAULT_PAUSE_S, RESPELLING
+from unitaf.marks import DEFAULT_PAUSE_S, RESPELLING, without_marks
 
 _STRENGTHS = {
     "none": 0.0,
@@ -39,7 +39,11 @@ def ssml_as_marks(text: str) -> str:
     if "<" not in text:
         return text
     text = _BREAK.sub(lambda match: _pause(match[1]), text)
-    return _EMPHASIS.sub(_emphasis, _AROUND.sub(_said, text))
+    before = None
+    while text != before:  # From the inside to the outside.
+        before = text
+        text = _EMPHASIS.sub(_emphasis, _AROUND.sub(_said, text))
+    return text
 
 
 def _attributes(text: str) -> dict[str, str]:
@@ -72,12 +76,13 @@ def _said(match: re.Match[str]) -> str:
     value = attributes.get(needed, "").strip()
     if not value:
         raise ValueError(f"<{tag}> needs {needed}=...")
+    word = without_marks(said).strip()
     if tag == "sub":
-        respelling = f"[{said.strip()}](={value})"
+        respelling = f"[{word}](={value})"
         return respelling if RESPELLING.fullmatch(respelling) else value
     if tag == "emotion":
         return f" [emotion: {value}] {said} [emotion] "
     alphabet = attributes.get("alphabet", "ipa").lower()
     if alphabet != "ipa":
         raise ValueError(f"<phoneme> is understood in the alphabet ipa, not {alphabet}")
-    return f"[{said.strip()}](/{value}/)"
+    return f"[{word}](/{value}/)"
