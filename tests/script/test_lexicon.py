@@ -66,6 +66,30 @@ def test_emphasised_words_are_found_and_engines_without_emphasis_do_not_see_it()
     assert said(text, reads_ipa=False) == "Call HQ now"
 
 
+def test_phrases_are_found_across_emphasis():
+    entry = {"word": "New York", "ipa": "n", "say": "Noo York"}
+    sounds = "[emphasis][new York](/n/)[/emphasis] [emphasis]now[/emphasis]"
+    assert said("new [emphasis]York[/emphasis] [emphasis]now[/emphasis]", entry) == sounds
+    assert said("[emphasis]new[/emphasis] York [emphasis]now[/emphasis]", entry) == sounds
+    assert said("[emphasis]a new[/emphasis] [Emphasis]York b[/emphasis]", entry) == (
+        "[emphasis]a [Emphasis][new York](/n/)[/emphasis] b[/emphasis]"
+    )
+    exact = {"word": "New York", "ipa": "n", "case": "exact"}
+    assert said("New [Emphasis] York[/emphasis]", exact) == (
+        "[Emphasis][New  York](/n/)[/emphasis]"
+    )
+    text, spelt = "new [emphasis]York[/emphasis]!", {"word": "New York", "say": "Noo York"}
+    assert said(text, spelt) == "[emphasis]Noo York[/emphasis]!"
+    assert said(text, entry, reads_ipa=False) == "Noo York!"
+
+
+def test_marks_are_no_words():
+    entries = [{"word": word, "say": "x"} for word in ("emphasis", "pause", "sad", "oʊ")]
+    text = "[emphasis]a[/emphasis] [pause 1s] [emotion: sad] [No](/oʊ/)"
+    assert said(text, *entries) == text
+    assert said(f"{text} emphasis, sad", *entries) == f"{text} x, x"
+
+
 def test_respellings_in_a_text_are_said_and_not_read_again():
     text, entry = "Ask [HQ](=doctor HQ), HQ!", {"word": "HQ", "say": "headquarters"}
     assert said(text, entry) == "Ask doctor HQ, headquarters!"

@@ -11,7 +11,8 @@ A word or phrase is found whole, in capitals or small letters unless ``case`` is
 several entries fit, the longest counts, and of equals the one that names the speaker, then the one
 that names the language. An entry with sounds becomes a mark in the text, ``[Okafor](/oʊˈkɑːfɔː/)``,
 which engines that read the International Phonetic Alphabet obey; for others, ``say`` counts, or the
-word stays as it is written. Marks that the script has itself are left alone.
+word stays as it is written. Marks that the script has itself are left alone; a phrase is found
+across emphasis.
 """
 
 import re
@@ -30,16 +31,15 @@ from unitaf.marks import EMOTION, EMPHASIS, PAUSE, PRONUNCIATION, RESPELLING, wi
 from unitaf.script.language import canonical_language
 from unitaf.script.tables import NULL, YAML_SUFFIXES, compose_yaml, read_table, written
 
-_MARKS = re.compile(
-    "|".join(mark.pattern for mark in (PRONUNCIATION, RESPELLING, PAUSE, EMOTION, EMPHASIS)),
-    re.IGNORECASE,
-)
+_MARKS = "|".join(mark.pattern for mark in (PRONUNCIATION, RESPELLING, PAUSE, EMOTION, EMPHASIS))
 """What is no text."""
+_EMPHASIS = r"\[\s*/?\s*(?i:emphasis)\s*\]"
+_BETWEEN_WORDS = rf"(?:{_EMPHASIS})*\s+(?:{_EMPHASIS}\s*)*"
 
 _WHAT = "lexicon"
 _LETTER = r"[^\W_]"
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]")
-"""Scripts that put no space between words."""
+"""Scripts whose words stand together, or in Hangul have endings, with no space between."""
 
 _Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -105,11 +105,7 @@ class Lexicon:
         if not reads_ipa:
             text = PRONUNCIATION.sub(r"\1", without_emphasis(text))
         if rules is not None:
-            parts, start = [], 0
-            for mark in _MARKS.finditer(text):
-                parts += [rules.rewrite(text[start : mark.start()], reads_ipa=reads_ipa), mark[0]]
-                start = mark.end()
-            text = "".join([*parts, rules.rewrite(text[start:], reads_ipa=reads_ipa)])
+            text = rules.rewrite(text, reads_ipa=reads_ipa)
         return RESPELLING.sub(r"\2", text)
 
     def _find_rules(self, language: str, speaker: str) -> "_Rules | None":
@@ -128,18 +124,25 @@ class _Rules:
     def __init__(self, entries: Sequence[LexiconEntry]) -> None:
         ranked = sorted(entries, key=_rank)
         self._entries = {f"w{index}": entry for index, entry in enumerate(ranked)}
-        self._pattern = re.compile(
-            "|".join(f"(?P<{name}>{_pattern(entry)})" for name, entry in self._entries.items())
-        )
+        words = (f"(?P<{name}>{_pattern(entry)})" for name, entry in self._entries.items())
+        self._pattern = re.compile("|".join([f"(?P<mark>(?i:{_MARKS}))", *words]))
 
     def rewrite(self, text: str, *, reads_ipa: bool) -> str:
-        """Return a text without marks, rewritten."""
+        """Return a text rewritten. What is emphasised in a phrase emphasises all of it."""
 
         def said(match: re.Match[str]) -> str:
-            entry = self._entries[str(match.lastgroup)]
+            entry = self._entries.get(str(match.lastgroup))
+            if entry is None:
+                return match[0]
+            words = without_emphasis(match[0])
             if entry.ipa is not None and reads_ipa:
-                return f"[{match[0]}](/{entry.ipa}/)"
-            return entry.say or match[0]
+                words = f"[{words}](/{entry.ipa}/)"
+            elif entry.say is not None:
+                words = entry.say
+            marks = list(EMPHASIS.finditer(match[0]))
+            begins = "".join(mark[0] for mark in marks if not mark["ends"])
+            ends = "".join(mark[0] for mark in marks if mark["ends"])
+            return f"{begins}{words}{ends}"
 
         return self._pattern.sub(said, text)
 
@@ -150,7 +153,7 @@ def _rank(entry: LexiconEntry) -> tuple[int, bool, int, bool]:
 
 
 def _pattern(entry: LexiconEntry) -> str:
-    words = r"\s+".join(re.escape(part) for part in entry.word.split())
+    words = _BETWEEN_WORDS.join(re.escape(part) for part in entry.word.split())
     if not _UNSPACED.match(entry.word[0]):
         words = rf"(?<!{_LETTER}){words}"
     if not _UNSPACED.match(entry.word[-1]):
