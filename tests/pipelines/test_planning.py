@@ -148,9 +148,10 @@ def test_status_tells_what_is_left(tmp_path: Path, storage: Storage, config: Gen
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("http://host/lines.csv", "give a local file or s3"),
-        ("s3://lines.csv", "give a local file or s3"),
-        ("s3://bucket", "give a local file or s3"),
+        ("http://host/lines.csv", "give a local file or folder, or s3"),
+        ("s3://lines.csv", "give a local file or folder, or s3"),
+        ("s3://bucket", "give a local file or folder, or s3"),
+        ("s3://bucket/", "give a local file or folder, or s3"),
     ],
 )
 def test_scripts_that_are_nowhere_are_refused(
@@ -182,6 +183,19 @@ def test_a_script_may_be_a_folder_on_s3(
     for uri in (f"{s3_store_uri}/lines/b.csv", f"{s3_store_uri}/lines/b.csv/"):
         with open_job(uri, storage, config) as job:
             assert job.counts().lines == 1
+
+
+def test_files_on_s3_may_have_one_name(s3_store_uri: str, storage: Storage, config: GenerateConfig):
+    there = open_storage(s3_store_uri)
+    there.create("lines.csv", b"line_id,text,language\na,HQ.,en\nb,HQ.,fr\n")
+    there.create("en/lines.csv", b"word,say,language\nHQ,headquarters,en\n")
+    there.create("fr/lines.csv", "word,say,language\nHQ,siège,fr\n".encode())
+    lexicon = tuple(f"{s3_store_uri}/{name}/lines.csv" for name in ("en", "fr"))
+    script = config.script.model_copy(update={"lexicon": lexicon})
+    config = config.model_copy(update={"script": script})
+    with open_job(f"{s3_store_uri}/lines.csv", storage, config) as job:
+        said = {line.text for shard in job.ledger.cut(8) for line, _ in shard.lines}
+    assert said == {"headquarters.", "siège."}
 
 
 def test_directions_are_the_last_column_and_keep_apart_from_the_script_s_own(

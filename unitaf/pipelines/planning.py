@@ -137,16 +137,21 @@ def fetch_script(uri: str, folder: Path, patience_s: float) -> Path:
     """Return a script as a local file or folder: from S3 it is copied into a folder first.
 
     Raises:
-        ConfigError: If it is on S3 and not there.
+        ConfigError: If it is on S3 and not there, or is a whole bucket.
     """
     address = uri.rstrip("/")
     parent, _, name = address.rpartition("/")
-    is_in_bucket = address.startswith("s3://") and "/" in address.removeprefix("s3://")
-    if not is_in_bucket or open_storage(parent, patience_s).exists(name):
-        return fetch_file(address if is_in_bucket else uri, folder, patience_s, "script")
+    if "://" not in uri:
+        return Path(uri)
+    if not address.startswith("s3://") or "/" not in address.removeprefix("s3://"):
+        raise ConfigError(
+            f"script {uri!r}: give a local file or folder, or s3://bucket/name of either"
+        )
+    if open_storage(parent, patience_s).exists(name):
+        return fetch_file(address, folder, patience_s, "script")
     storage = open_storage(address, patience_s)
     names = (info.name for info in storage.list() if is_script(info.name))
-    local = folder / "script" / name
+    local = Path(tempfile.mkdtemp(dir=folder), name)
     for found, data in read_many(storage, names, threads=4):
         file = local / found
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -158,6 +163,8 @@ def fetch_script(uri: str, folder: Path, patience_s: float) -> Path:
 
 def fetch_file(uri: str, folder: Path, patience_s: float, what: str) -> Path:
     """Return a file of the user as a local one: from S3 it is copied into a folder first.
+
+    Others with its name may be there, so that each has a folder of its own.
 
     Raises:
         ConfigError: If it is on S3 and not there.
@@ -171,7 +178,7 @@ def fetch_file(uri: str, folder: Path, patience_s: float, what: str) -> Path:
     storage = open_storage(parent, patience_s)
     if not storage.exists(name):
         raise ConfigError(f"there is no {what} {uri}")
-    local = folder / name
+    local = Path(tempfile.mkdtemp(dir=folder), name)
     local.write_bytes(storage.read(name))
     return local
 
