@@ -1,19 +1,27 @@
 """Served models answer as the engine and the face behind them do, without a server."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.fakes import ChokingSpeech
 from unitaf import timing
 from unitaf.errors import BackendError, InputError
 from unitaf.face.moods import animate_moods
 from unitaf.face.visemes import VisemeAnimator
+from unitaf.marks import stretches
+from unitaf.script.lexicon import Lexicon
 from unitaf.serving.models import FaceModel, SpeechModel
 from unitaf.triton.refusals import Refusal
 from unitaf.triton.tensors import decode_speech, decode_text, encode_speech, encode_utterance
 from unitaf.tts.acting import Actor
+from unitaf.tts.espeak import Espeak
+from unitaf.tts.hibari import Hibari
 from unitaf.tts.stub import StubSpeech
-from unitaf.types import Utterance
+from unitaf.types import NEUTRAL, Speech, TextToSpeech, Utterance
 
 LINES = [Utterance(f"l{index}", f"This is line {index}.", seed=index) for index in range(4)]
 BAD = Utterance("bad", "It says xyzzy.")
@@ -119,6 +127,78 @@ def test_marks_in_a_text_are_obeyed_and_not_read():
     speech = decode_speech(answer)
     assert [word.text for word in speech.words] == ["One.", "Two."]
     assert speech.duration_s > 2.0
+
+
+EVERY_MARK = (
+    "[Dr](=doctor) [Okafor](/oʊkˈæfɔːɹ/) [emphasis]did[/emphasis] [ Emphasis ]go."
+    " [pause 0.5s] Now[/emphasis]! [emotion: angry:0.7] Stop it! [emotion] Go."
+)
+
+
+def generated(line: Utterance, tts: TextToSpeech) -> Utterance:
+    """Return a line as `generate` gives it to an engine."""
+    text = Lexicon([]).apply(line.text, line.language, line.speaker, reads_ipa=tts.reads_ipa)
+    return replace(line, text=text)
+
+
+@pytest.mark.parametrize("tts", [Espeak(), Hibari()], ids=["without IPA", "with IPA"])
+def test_every_mark_is_obeyed_as_generate_does(tts: TextToSpeech):
+    line = Utterance("a", EVERY_MARK)
+    ours = generated(line, tts)
+    assert ours.text.startswith("doctor ")
+    assert ours.text != line.text
+    [expected] = Actor(tts).synthesize([ours])
+    raw, own = SpeechModel(tts).answer([encode_utterance(line), encode_utterance(ours)])
+    for answer in (raw, own):
+        assert not isinstance(answer, Refusal)
+        speech = decode_speech(answer)
+        np.testing.assert_array_equal(speech.waveform, expected.waveform)
+        np.testing.assert_array_equal(speech.features, expected.features)
+        assert (speech.words, speech.moods) == (expected.words, expected.moods)
+        words = " ".join(word.text for word in speech.words)
+        assert words == "doctor Okafor did go. Now! Stop it! Go."
+
+
+_PIECES = [*("go.", "[Dr](=doctor)", "[Ben](/bˈɛn/)", "[emphasis]", "[/emphasis]", "[pause]"), "("]
+
+
+@given(st.lists(st.sampled_from([*_PIECES, "[emotion: sad]", "[x](", "](=y)"])), st.booleans())
+def test_a_line_of_our_client_is_not_changed_again(parts: list[str], reads_ipa: bool):
+    def given_to(text: str) -> str:
+        return Lexicon([]).apply(text, "en", "Ann", reads_ipa=reads_ipa)
+
+    once = given_to(" ".join(parts))
+    assert given_to(once) == once
+
+
+class Reading(StubSpeech):
+    """Keeps the texts of recordings."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def encode(self, utterance: Utterance, waveform: np.ndarray) -> Speech:
+        self.read.append(utterance.text)
+        return super().encode(utterance, waveform)
+
+
+def test_the_text_of_a_recording_has_no_marks():
+    engine, line = Reading(), encode_utterance(Utterance("a", EVERY_MARK))
+    recording = {"waveform": np.zeros((1, 8000), np.float32)}
+    rate = {"sample_rate": np.array([[engine.sample_rate]], np.int32)}
+    answers = SpeechModel(engine).answer([{**line, "recording": recording["waveform"]}])
+    answers += FaceModel(engine, VisemeAnimator(), 30.0).answer([{**line, **recording, **rate}])
+    assert not any(isinstance(answer, Refusal) for answer in answers)
+    assert engine.read == ["doctor Okafor did go. Now! Stop it! Go."] * 2
+
+
+@pytest.mark.parametrize("tts", [StubSpeech(), Hibari()], ids=["without IPA", "with IPA"])
+@pytest.mark.parametrize("text", ["I [emphasis]do.", "I do[/emphasis].", "[pause 99s] I do."])
+def test_a_wrong_mark_is_refused_by_every_engine(tts: TextToSpeech, text: str):
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        list(stretches(text, NEUTRAL))
+    [refused] = SpeechModel(tts).answer([encode_utterance(Utterance("a", text))])
+    assert refused == Refusal("text", str(error.value))
 
 
 @pytest.mark.parametrize(

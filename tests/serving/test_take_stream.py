@@ -15,6 +15,7 @@ from unitaf import timing
 from unitaf.face.moods import animate_moods
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS
+from unitaf.script.lexicon import Lexicon
 from unitaf.serving.models import Answer, FaceModel, SpeechModel
 from unitaf.serving.streaming import MotionStream, split_parts, split_segments, stream_take
 from unitaf.triton.refusals import Refusal
@@ -171,6 +172,8 @@ MARKED = [
     "Ask [Okafor](/oʊkˈæfɔːɹ/) now.",
     "[pause 0.7s] Bring the maps. [pause 300ms]",
     "Take it. [pause 1s] Go away!",
+    "Ask [Dr? No](=doctor no) now.",
+    "[emphasis]Take it. [pause 1s] Go[/emphasis] away!",
     "Take [emotion: sad] the boat, Ben, [pause 0.2s] [emotion] and go. [emotion: angry:0.4] Now!",
 ]
 
@@ -180,7 +183,8 @@ MARKED = [
 def test_a_line_with_marks_sounds_as_it_does_here_and_its_face_comes_to_rest_there(
     text: str, fps: float
 ):
-    hibari, line = Hibari(), Utterance("a", text)
+    hibari = Hibari()
+    line = Utterance("a", Lexicon([]).apply(text, "en", "", reads_ipa=True))
     given_out = pieces(stream(text, hibari, fps))
     [speech] = Actor(hibari).synthesize([line])
     sound = np.concatenate([piece["waveform"][0] for piece in given_out])

@@ -2,7 +2,8 @@
 
 Conventions: a request and its answer are tensors by name (`triton.tensors`); a line that cannot be
 made is answered by a `Refusal`, and the others of its batch are made. Any other error is the
-server's, and fails the batch.
+server's, and fails the batch. A text may hold all of `unitaf.marks`; engines are given it as
+`generate` gives it to them, so that a text of `generate` itself stays as it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 
 from unitaf import timing
 from unitaf.audio import resample
 from unitaf.errors import BackendError, InputError
 from unitaf.face.moods import animate_moods
+from unitaf.marks import stretches, without_turns
+from unitaf.script.lexicon import Lexicon
 from unitaf.triton.refusals import Refusal
 from unitaf.triton.tensors import (
     ENGINE,
@@ -34,7 +38,7 @@ Request = Mapping[str, Any]
 Answer = Tensors | Refusal
 
 _NOTHING = Speech(np.zeros(0, np.float32), 1, np.zeros((0, 0), np.float32), 1.0)
-
+_NO_LEXICON = Lexicon([])
 
 MAX_FPS = 1000.0
 MIN_SAMPLE_RATE = 1000
@@ -59,10 +63,10 @@ class SpeechModel:
             try:
                 line = read_line(request, str(index))
                 if RECORDING.name in request:
-                    speech = self._tts.encode(line, request[RECORDING.name][0])
+                    speech = _encode(self._tts, line, request[RECORDING.name][0])
                     answers[line.id] = self._tell(line, speech)
                 else:
-                    lines.append(line)
+                    lines.append(_as_generated(line, reads_ipa=self._tts.reads_ipa))
             except InputError as error:
                 answers[str(index)] = Refusal(error.column, error.reason)
         answers |= self._say(lines)
@@ -126,19 +130,39 @@ class FaceModel:
 
     def _encode(self, line: Utterance, recording: Speech) -> Speech:
         rate = self._tts.sample_rate
-        return self._tts.encode(line, resample(recording.waveform, recording.sample_rate, rate))
+        return _encode(self._tts, line, resample(recording.waveform, recording.sample_rate, rate))
 
 
 def read_line(request: Request, line_id: str) -> Utterance:
-    """Read the line of a request.
+    """Read the line of a request, without respellings.
 
     Raises:
-        InputError: If it cannot be read.
+        InputError: If it cannot be read, or a mark in it is wrong.
     """
     try:
-        return decode_utterance(request, line_id)
+        line = decode_utterance(request, line_id)
+        for _ in stretches(line.text, line.emotion):
+            pass  # Only to hear of mistakes, also in marks that the engine is not given.
     except ValueError as error:
         raise InputError(line_id, str(error)) from error
+    return _as_generated(line, reads_ipa=True)
+
+
+def _as_generated(line: Utterance, *, reads_ipa: bool) -> Utterance:
+    text = _NO_LEXICON.apply(line.text, line.language, line.speaker, reads_ipa=reads_ipa)
+    return replace(line, text=text)
+
+
+def _encode(
+    tts: TextToSpeech, line: Utterance, recording: Float32[np.ndarray, " samples"]
+) -> Speech:
+    """Encode a recording at the engine's rate, in which pauses and emotions are already.
+
+    Raises:
+        InputError: If the engine cannot say the line or follow the recording.
+    """
+    said = replace(line, text=without_turns(line.text))
+    return tts.encode(_as_generated(said, reads_ipa=tts.reads_ipa), recording)
 
 
 def _read_speech(request: Request, line: Utterance) -> Speech:
