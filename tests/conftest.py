@@ -13,8 +13,10 @@ from tests.servers import SeaweedFS
 from tests.serving.faulty_model import write_faulty_models
 from tests.serving.public_indextts2 import CLIP, SPEECH, write_indextts2_model
 from tests.serving.triton_server import HIBARI_JOB, STUB_JOB, TritonServer, running
+from tests.tts.kokoro.kokoro_files import write_files
 from unitaf.config import load_config
 from unitaf.serving.repository import export_repository
+from unitaf.tts.kokoro.files import KokoroFiles
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +28,12 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def kokoro_files(tmp_path_factory: pytest.TempPathFactory) -> KokoroFiles:
+    """The model of Kokoro, and two voices."""
+    return write_files(tmp_path_factory.mktemp("kokoro"))
 
 
 @pytest.fixture

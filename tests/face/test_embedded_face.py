@@ -12,6 +12,8 @@ from unitaf.face.visemes import VisemeAnimator
 from unitaf.metrics import lips
 from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS
 from unitaf.tts.hibari import Hibari
+from unitaf.tts.kokoro.engine import Kokoro
+from unitaf.tts.kokoro.files import KokoroFiles
 from unitaf.tts.stub import StubSpeech
 from unitaf.types import EMOTIONS, FaceMotion, Speech, Utterance
 
@@ -90,6 +92,33 @@ def test_emotion_moves_the_face_and_leaves_speech_alone(
         assert cross.curves[:, brow].mean() > calm.curves[:, brow].mean() + 0.2
         assert np.array_equal(cross.curves[:, [jaw, close]], calm.curves[:, [jaw, close]])
     assert closure(lines, angry) == closure(lines, neutral)
+
+
+KOKORO_TEXTS = {
+    "en": ("Bob, put the lamp back, please, before Pam comes home!", "Simply impossible, my boy."),
+    "es": ("El pobre bombero empapó su ropa blanca.", "¡Pepe, mi mapa! ¿Dónde pusiste mi mapa?"),
+    "fr": (
+        "Ma pauvre maman a posé la bombe sur le beau balcon.",
+        "Pas de problème, mon ami.",
+    ),
+    "it": ("Beppe, prendi la bomba prima che arrivi mamma!", "Ho comprato un bel piccolo tamburo."),
+    "pt": ("Pedro, ponha a bomba embaixo da ponte.", "Minha mãe comprou um bom pão branco."),
+    "ja": ("馬場さん、部屋の番人が橋を渡りました。", "パパとママは毎晩コンビニで飲み物を買う。"),
+    "zh": ("爸爸妈妈把面包和苹果放在门旁边。", "朋友们,明白吗?别怕,跑吧!"),
+}
+
+
+def test_lips_meet_in_every_language_of_the_neural_voices(kokoro_files: KokoroFiles) -> None:
+    engine = Kokoro(kokoro_files, "jf_alpha")
+    said = [
+        Utterance(f"{language}{i}", text, language, seed=i)
+        for language, texts in KOKORO_TEXTS.items()
+        for i, text in enumerate(texts)
+    ]
+    speeches = engine.synthesize(said)
+    face = build_face(AutoFaceConfig(), engine)
+    assert face.fingerprint.startswith("face_model")
+    assert closure((said, speeches), face.animate(said, speeches, _FPS)) >= 0.95
 
 
 def test_it_is_the_default_only_where_it_knows_the_engine() -> None:
