@@ -1,6 +1,7 @@
 """A real Triton server on a written repository gives what the engine and the face give here."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -193,6 +194,7 @@ def test_a_stream_that_fails_is_told_and_the_next_is_served(stub_server: TritonS
     for _ in range(2):
         with pytest.raises(InferenceServerException, match=r"ValueError: .*not a number"):
             asyncio.run(stream(stub_server, line, model))
+    assert re.search(r"Traceback.*ValueError: [^\n]*not a number", stub_server.log, re.DOTALL)
     pieces = asyncio.run(stream(stub_server, line, model, fps=np.array([[24.0]])))
     assert len(pieces) == 1
 

@@ -79,7 +79,10 @@ class TakeBackend:
         """Answer one request to its end, whatever happens.
 
         The two other backends raise, and Triton answers; of a stream that raises, Triton tells its
-        client nothing, and the client waits for ever.
+        client nothing, and the client waits for ever. So this is where every error goes that no
+        caller is left to hear of, a mistake in this code as much as a server's fault: to the log
+        whole, to the client in a sentence. No kind is named because none may be left out; lines
+        that cannot be said are none of them, but answers.
         """
         sender = request.get_response_sender()
         [error] = await asyncio.gather(self._send(request, sender), return_exceptions=True)

@@ -120,6 +120,9 @@ class EmotionReader:
 class _Refusing:
     """Gives a sentence to what the library of tokenisers raises: `Exception` itself, no kind of it.
 
+    To name it in an ``except`` would catch every kind; here those pass, for they are mistakes, or
+    among `_UNREADABLE`.
+
     Args:
         place: The folder of the language model.
     """
