@@ -169,4 +169,4 @@ def test_what_it_says_is_read_without_torch(tmp_path: Path) -> None:
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("face_model/3 ")
+    assert done.stdout.startswith("face_model/4 ")

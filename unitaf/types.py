@@ -86,7 +86,7 @@ class Speech:
     f0_rate: float = 0.0
     emotion: Emotion = NEUTRAL
     moods: tuple[Mood, ...] = ()
-    """Where the emotion changes, the first at 0; empty if it does not."""
+    """Which emotion from when on, the first at 0; empty if it is the line's own throughout."""
     alignment_cost: float = 0.0
     """0 if the engine made the waveform; else how badly its own speech fits the recording."""
 

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,8 @@ import pytest
 from unitaf import timing
 from unitaf.emotion import parse_emotion
 from unitaf.errors import InputError
+from unitaf.face.moods import animate_moods
+from unitaf.face.visemes import VisemeAnimator
 from unitaf.tts.acting import Actor
 from unitaf.tts.dubbing import is_in_window, say_in_time
 from unitaf.tts.hibari import Hibari
@@ -59,6 +62,25 @@ def test_the_engine_never_sees_a_mark() -> None:
     assert [mood.emotion for mood in made[0].moods] == [NEUTRAL, ANGRY, NEUTRAL]
     assert made[0].emotion == NEUTRAL
     assert made[1].moods == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[emotion: angry] Stop!",
+        "[emotion: angry] Stop! [pause 1s] Now!",
+        "[pause][emotion: angry] No!",
+    ],
+)
+def test_a_line_wholly_in_another_emotion_has_the_face_of_it(text: str) -> None:
+    line = Utterance("a", text)
+    [speech] = Actor(Listening()).synthesize([line])
+    assert speech.emotion == NEUTRAL
+    assert speech.moods == (Mood(0.0, ANGRY),)
+    [moved] = animate_moods(VisemeAnimator(), [line], [speech], 60.0)
+    felt = replace(speech, emotion=ANGRY, moods=())
+    [angry] = VisemeAnimator().animate([replace(line, emotion=ANGRY)], [felt], 60.0)
+    np.testing.assert_allclose(moved.curves, angry.curves, atol=1e-6)
 
 
 @pytest.mark.parametrize("pause_s", [0.1, 0.8, 3.0])

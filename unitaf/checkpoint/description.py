@@ -93,7 +93,7 @@ class FaceModelDescription(Described):
 
     def fingerprint(self, style: str) -> str:
         """Return what changes whenever the same speech could give another motion."""
-        return f"face_model/3 {self.weights_sha256[:16]} style={style}"
+        return f"face_model/4 {self.weights_sha256[:16]} style={style}"
 
 
 def read_face_model_description(uri: str) -> FaceModelDescription:

@@ -11,7 +11,7 @@ from typing import Protocol
 from unitaf.errors import InputError
 from unitaf.marks import has_turns, stretches
 from unitaf.tts.splicing import edges_s, splice, with_head, with_tail
-from unitaf.types import Emotion, Speech, Utterance
+from unitaf.types import Emotion, Mood, Speech, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,8 @@ def with_pauses(part: Part, speech: Speech) -> Speech:
 
 def join_parts(said: Utterance, parts: Sequence[Part], speeches: Sequence[Speech]) -> Speech:
     """Return the parts of a line, `with_pauses`, as one speech."""
-    if len(parts) == 1 and not parts[0].before_s and not parts[0].after_s:
-        return speeches[0]
-    return replace(splice(speeches), emotion=said.emotion)
+    is_whole = len(parts) == 1 and not parts[0].before_s and not parts[0].after_s
+    whole = speeches[0] if is_whole else splice(speeches)
+    if not whole.moods and parts[0].emotion != said.emotion:
+        whole = replace(whole, moods=(Mood(0.0, parts[0].emotion),))
+    return replace(whole, emotion=said.emotion)
