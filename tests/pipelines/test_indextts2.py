@@ -27,7 +27,7 @@ from unitaf.config import (
     ClipsConfig,
     GenerateConfig,
     PrepareConfig,
-    RunConfig,
+    PrepareRunConfig,
     check_config,
     check_train_config,
 )
@@ -229,7 +229,7 @@ def test_recordings_train_a_face_for_it(model: Path, tmp_path: Path, ray_cluster
         clips=ClipsConfig(fps=30, val_share=0, test_share=0),
         tts=job(model, {"a": clips["a"]}).tts,
         transcriber=None,
-        run=RunConfig(num_actors=1),
+        run=PrepareRunConfig(num_actors=1),
     )
     prepared = prepare(str(tmp_path / "captures"), tmp_path / "corpus", config)
     assert (prepared.clips, prepared.rejects) == (9, 0)
