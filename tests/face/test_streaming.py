@@ -74,13 +74,14 @@ def test_a_stream_equals_the_whole_clip_at_its_edges_too(
 
 
 def test_the_adapter_alone_streams_too() -> None:
-    adapter = make_adapter("general", 80.0, 30.0)
-    features, mask = torch.randn(150, DIM), torch.ones(1, 150, dtype=torch.bool)
+    adapter = make_adapter("general", 80.0, 30.0).double()
+    features = torch.randn(150, DIM, dtype=torch.float64)
+    mask = torch.ones(1, 150, dtype=torch.bool)
     grid = adapter.grid(mask, torch.ones(1, 57, dtype=torch.bool))
     with torch.inference_mode():
         expected = adapter(features[None], mask, grid)[0]
     parts = streamed(FeatureStream(adapter, adapter.frame_context, adapter, OUT), features, 10, 57)
-    torch.testing.assert_close(torch.cat(parts), expected, rtol=0.0, atol=1e-6)
+    torch.testing.assert_close(torch.cat(parts), expected, rtol=0.0, atol=1e-12)
 
 
 def test_frames_come_as_soon_as_their_look_ahead_has() -> None:
