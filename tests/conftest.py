@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import ray
+import torch
 
 from tests.servers import SeaweedFS
 from tests.serving.faulty_model import write_faulty_models
@@ -28,6 +29,19 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute as Ray's workers do.
+
+    More threads add in another order, which training magnifies, and wait for each other where the
+    machine has other work.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

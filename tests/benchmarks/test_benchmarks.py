@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -43,15 +42,6 @@ from unitaf.tts.indextts2.synthesis import FlowSettings
 @pytest.fixture
 def console() -> Console:
     return Console(file=io.StringIO(), width=100)
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Others' work on the machine makes threads that wait for each other slow."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def record(worker: int, started_s: float, ended_s: float) -> ShardRecord:

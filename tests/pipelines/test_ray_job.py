@@ -147,15 +147,6 @@ def test_a_submitted_job_makes_the_same_bytes(
 
 
 @pytest.fixture
-def one_thread() -> Iterator[None]:
-    """As Ray's workers: more threads add in another order, which training magnifies."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
 def job_store(seaweed: SeaweedFS, s3_store_uri: str) -> str:
     """A store where a job may write that has the rights in ``cluster/aws`` and no others."""
     return s3_store_uri.replace(f"{seaweed.bucket}/", f"{seaweed.bucket}/dialogue/")

@@ -42,15 +42,6 @@ def quick_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """As Ray's workers: more threads add in another order, which training magnifies."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def job(folder: str, corpus: str, **changes: object) -> TrainConfig:
     return tiny_config(
         corpus=corpus,

@@ -64,7 +64,7 @@ def _from_face_model(
         for key, value in other.model.state_dict().items()
         if key in ours or not key.startswith("expression.")
     }
-    if not brings_adapter(uri, described):
+    if not other.description.features.fits(described.features):
         state = {k: v for k, v in state.items() if not k.startswith(_READERS)}
         state |= {k: v for k, v in ours.items() if k.startswith(_READERS)}
     known = {name: row for row, name in enumerate(other.description.styles)}
