@@ -83,12 +83,58 @@ def test_a_script_of_nothing_but_rejects_still_gives_its_batches(tmp_path):
     assert len(batch.rejects) == 2
 
 
-def test_a_script_may_have_no_other_columns_and_no_lines(tmp_path):
+def test_a_script_may_have_no_other_columns(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text("id,text\n")
+    path.write_text("id,text\na,Hi\n")
     script = open_script(path, ScriptDefaults())
     assert script.extra_schema == pa.schema([])
-    assert list(script.batches()) == []
+    (batch,) = script.batches()
+    assert batch.extras.num_columns == 0
+
+
+HEADER_OF_PO = 'msgid ""\nmsgstr ""\n"Language: fr\\n"\n'
+
+
+def no_lines(path):
+    """Write a script without lines."""
+    if path.is_dir():
+        (path / "a.csv").write_text("id,text\n")
+        (path / "b.po").write_text(HEADER_OF_PO)
+    elif path.suffix == ".xlsx":
+        FRAME[:0].to_excel(path, index=False)
+    elif path.suffix == ".parquet":
+        FRAME[:0].to_parquet(path)
+    else:
+        path.write_text(
+            {
+                ".csv": "id,text\n,\n",
+                ".tsv": "id\ttext\n",
+                ".po": HEADER_OF_PO,
+                ".xlf": '<xliff version="1.2"><file source-language="en"><body/></file></xliff>',
+            }[path.suffix]
+        )
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.xlsx", "a.parquet", "a.po", "a.xlf", "a"])
+def test_a_script_without_lines_is_named(tmp_path, name):
+    path = tmp_path / name
+    if not path.suffix:
+        path.mkdir()
+    no_lines(path)
+    script = open_script(path, ScriptDefaults())
+    with pytest.raises(ConfigError, match=f"script {path} has no lines"):
+        list(script.batches())
+
+
+def test_a_file_of_a_folder_may_have_no_lines_and_a_translation_may_not_have_begun(tmp_path):
+    (tmp_path / "a.csv").write_text("id,text\n")
+    (tmp_path / "b.csv").write_text("id,text\nb,Hi\n")
+    [batch] = open_script(tmp_path, ScriptDefaults()).batches()
+    assert [line.utterance.id for line in batch.lines] == ["b"]
+    path = tmp_path / "c.po"
+    path.write_text(f'{HEADER_OF_PO}\nmsgid "Hi"\nmsgstr ""\n')
+    [batch] = open_script(path, ScriptDefaults()).batches()
+    assert batch.num_left_out == 1
 
 
 def test_files_that_cannot_be_scripts_are_told_in_one_sentence(tmp_path):

@@ -110,10 +110,14 @@ class Script:
             size: How many records are held at once.
 
         Raises:
-            ConfigError: If the file turns out not to be what its start promised.
+            ConfigError: If the file turns out not to be what its start promised, or has no entry.
         """
+        is_empty = True
         for chunk in self._source.chunks(self._columns, size):
+            is_empty = is_empty and not (chunk.rows or chunk.rejects or chunk.num_left_out)
             yield self._batch(chunk)
+        if is_empty:
+            raise ConfigError(f"script {self._name} has no lines")
 
     def _batch(self, chunk: Chunk) -> ScriptBatch:
         lines: list[ScriptLine] = []
