@@ -1,5 +1,6 @@
 """A shard made without Ray: rejects, the clock, and what is never made twice."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -96,13 +97,22 @@ def test_a_committed_shard_is_not_made_again(storage: Storage):
     assert (again.is_new, again.tts_s, again.num_takes) == (False, 0.0, 0)
 
 
-def test_an_engine_that_breaks_its_contract_stops_the_job(storage: Storage):
+@pytest.mark.parametrize(
+    ("text", "num_texts"), [("One.", 2), ("One. [pause] And one.", 3), ("[emotion: sad] One.", 2)]
+)
+def test_an_engine_that_breaks_its_contract_stops_the_job(
+    storage: Storage, text: str, num_texts: int
+):
     class Mute(StubSpeech):
         def synthesize(self, utterances: list[Utterance]) -> list[Speech]:
             return super().synthesize(utterances)[1:]
 
-    planned = plan(storage, [Utterance("a", "One."), Utterance("b", "Two.")])
-    with pytest.raises(BackendError, match="1 results for 2 lines, the first of them 'a'"):
+    planned = plan(storage, [Utterance("a", text), Utterance("b", "Two.", target_s=1.0)])
+    message = (
+        f"the engine '{StubSpeech().fingerprint}' gave {num_texts - 1} results for {num_texts}"
+        " texts, the first of them of line 'a'"
+    )
+    with pytest.raises(BackendError, match=re.escape(message)):
         maker(storage, Mute()).make(planned)
     assert not storage.exists(shards.manifest_name(planned.id))
 

@@ -54,6 +54,16 @@ def test_a_request_that_is_no_line_is_refused_alone():
     assert not isinstance(said, Refusal)
 
 
+@pytest.mark.parametrize("text", ["One. Two.", "One. [pause] Two."])
+def test_an_engine_that_gives_less_than_it_is_asked_for_fails(text: str):
+    class Mute(StubSpeech):
+        def synthesize(self, utterances):
+            return super().synthesize(utterances)[1:]
+
+    with pytest.raises(BackendError, match=r"the engine 'stub.*' gave \d results for \d texts"):
+        SpeechModel(Mute()).answer([encode_utterance(Utterance("a", text))])
+
+
 def test_an_engine_that_refuses_what_it_was_not_given_fails():
     class Confused(StubSpeech):
         def synthesize(self, utterances):

@@ -194,11 +194,6 @@ class ShardMaker:
             speeches = say_in_time(Actor(self._tts), batch, self._edges)
         finally:
             record.tts_s += time.perf_counter() - started
-        if len(speeches) != len(batch):
-            raise BackendError(
-                f"the engine gave {len(speeches)} results for {len(batch)} lines,"
-                f" the first of them {batch[0].id!r}"
-            )
         started = time.perf_counter()
         try:
             motions = animate_moods(self._face, batch, speeches, self._output.fps)

@@ -6,12 +6,11 @@ on one clock. The silence of a pause is as long as the mark says, between one so
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from unitaf.errors import InputError
+from unitaf.errors import BackendError, InputError
 from unitaf.marks import has_turns, stretches
 from unitaf.tts.splicing import edges_s, splice, with_head, with_tail
-from unitaf.types import Emotion, Mood, Speech, Utterance
+from unitaf.types import Emotion, Mood, Speech, TextToSpeech, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +27,6 @@ class Part:
     is_last: bool
 
 
-class Sayer(Protocol):
-    """What of a `types.TextToSpeech` is needed to say lines."""
-
-    @property
-    def speeds(self) -> tuple[float, float]:
-        """The slowest and the fastest `Utterance.speed`; 1 and 1 if it follows none."""
-        ...
-
-    def synthesize(self, utterances: Sequence[Utterance]) -> list[Speech]:
-        """Say every utterance, in order."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Actor:
     """An engine that does what the marks in a text say.
@@ -49,7 +35,7 @@ class Actor:
         tts: Says what stands between marks.
     """
 
-    tts: Sayer
+    tts: TextToSpeech
 
     @property
     def speeds(self) -> tuple[float, float]:
@@ -61,6 +47,7 @@ class Actor:
 
         Raises:
             InputError: Naming the first utterance that cannot be said, or whose marks are wrong.
+            BackendError: If the engine gives more or fewer results than it is asked for.
         """
         plans = [parts_of(said) for said in utterances]
         asked = [
@@ -69,6 +56,11 @@ class Actor:
             for part in plan
         ]
         made = self.tts.synthesize(asked)
+        if len(made) != len(asked):
+            raise BackendError(
+                f"the engine {self.tts.fingerprint!r} gave {len(made)} results for {len(asked)}"
+                f" texts, the first of them of line {asked[0].id!r}"
+            )
         if asked == list(utterances):
             return made
         speeches = iter(made)

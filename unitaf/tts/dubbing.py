@@ -8,9 +8,9 @@ be.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from unitaf import timing
-from unitaf.tts.acting import Sayer
 from unitaf.tts.splicing import edges_s, with_head, with_length, with_tail
 from unitaf.types import Speech, Utterance
 
@@ -20,6 +20,19 @@ _GIVE_S = 0.08
 """How much longer or shorter the silence at the end may become: less than is heard."""
 _SHORTEST_TAIL_S = 0.02
 """What must be left of it, where there is so much."""
+
+
+class Sayer(Protocol):
+    """What of a `types.TextToSpeech` is needed to say lines."""
+
+    @property
+    def speeds(self) -> tuple[float, float]:
+        """The slowest and the fastest `Utterance.speed`; 1 and 1 if it follows none."""
+        ...
+
+    def synthesize(self, utterances: Sequence[Utterance]) -> list[Speech]:
+        """Say every utterance, in order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +131,7 @@ def say_in_time(
     slowest, fastest = tts.speeds
     attempts = {
         index: _Attempt(said, said.target_s, speech)
-        for index, (said, speech) in enumerate(zip(utterances, speeches, strict=False))
+        for index, (said, speech) in enumerate(zip(utterances, speeches, strict=True))
         if said.target_s is not None
     }
     for _ in range(_SAYINGS - 1):
