@@ -38,7 +38,8 @@ EMPHASIS = re.compile(r"\[\s*(?P<ends>/?)\s*emphasis\s*\]", re.IGNORECASE)
 DEFAULT_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 
-_TURN = re.compile(f"{PAUSE.pattern}|{EMOTION.pattern}", re.IGNORECASE)
+TURN = re.compile(f"{PAUSE.pattern}|{EMOTION.pattern}", re.IGNORECASE)
+"""Where a line is cut: a pause or a change of emotion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ class Stretch:
 
 def has_turns(text: str) -> bool:
     """Say whether a text has pauses or changes of emotion in it."""
-    return "[" in text and _TURN.search(text) is not None
+    return "[" in text and TURN.search(text) is not None
 
 
 def without_turns(text: str) -> str:
     """Return a text without its pauses and changes of emotion."""
-    return " ".join(_TURN.sub(" ", text).split()) if "[" in text else text
+    return " ".join(TURN.sub(" ", text).split()) if "[" in text else text
 
 
 def has_emphasis(text: str) -> bool:
@@ -90,7 +91,7 @@ def stretches(text: str, emotion: Emotion) -> Iterator[Stretch]:
     """
     own, start, pause_s = emotion, 0, 0.0
     depth = 0
-    for mark in _TURN.finditer(text):
+    for mark in TURN.finditer(text):
         said, depth = closed(text[start : mark.start()], depth)
         if said:
             yield Stretch(said, emotion, pause_s)

@@ -53,6 +53,24 @@ MARKUP = Markup(
         ("{0} of {0}, 100 %% and 50% more", "three of three, 100 % and 50% more", ""),
         ("(waves at {nobody}) Hi.", "Hi.", "(waves at {nobody})"),
         ("3 * 4 * 5", "3 * 4 * 5", ""),
+        ("[pause] (sighs) Fine.", "[pause] Fine.", "(sighs)"),
+        ("[emotion: sad](sighs) *nods* Fine.", "[emotion: sad] Fine.", "(sighs) *nods*"),
+        ("Well, [Pause 1s][emotion] (sighs) go.", "Well, [Pause 1s][emotion] go.", "(sighs)"),
+        ("Go. (a) [pause] (b) [pause] (c).", "Go. [pause] [pause].", "(a) (b) (c)"),
+        ("[pause] (laughs), **so**...", "[pause] [emphasis]so[/emphasis]...", "(laughs)"),
+        ("“[pause] (rire) Quoi ?”", "“[pause] Quoi ?”", "(rire)"),
+        (
+            "**No!** [pause] **(beat)** Yes.",
+            "[emphasis]No![/emphasis] [pause] Yes.",
+            "(beat)",
+        ),
+        (
+            "**No! [pause] (beat)** Yes.",
+            "[emphasis]No! [pause][/emphasis] Yes.",
+            "(beat)",
+        ),
+        ("He [pause] (or she) may.", "He [pause] (or she) may.", ""),
+        ("It is [pause] *hers*.", "It is [pause] [emphasis]hers[/emphasis].", ""),
     ],
 )
 def test_the_rule(written, text, unspoken):
@@ -119,14 +137,15 @@ def test_a_text_without_marks_is_not_changed(text):
 
 @given(
     st.lists(st.text("abc", min_size=1, max_size=4).map(str.capitalize), min_size=1, max_size=5),
+    st.lists(st.sampled_from(["[pause]", "[pause 1s]", "[emotion: sad]"]), max_size=2),
     st.sampled_from(["(x)", "[x]", "*x*", "<i>", "(x (y) z)", "*x* (y)"]),
     st.data(),
 )
-def test_the_spoken_text_does_not_depend_on_directions(sentences, mark, data):
+def test_the_spoken_text_does_not_depend_on_directions(sentences, turns, mark, data):
     place = data.draw(st.integers(0, len(sentences)))
     ended = [f"{sentence}." for sentence in sentences]
-    marked = " ".join([*ended[:place], mark, *ended[place:]])
-    assert MARKUP.read(marked).text == " ".join(ended)
+    marked = " ".join([*ended[:place], *turns, mark, *ended[place:]])
+    assert MARKUP.read(marked).text == " ".join([*ended[:place], *turns, *ended[place:]])
 
 
 def test_a_word_with_its_sounds_is_kept():

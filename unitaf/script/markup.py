@@ -9,8 +9,8 @@ The rule, in this order:
 2. Stage directions are not spoken, and are kept beside the text: what is in brackets, wherever it
    is, and what is in parentheses or between two asterisks at the beginning of the text or right
    after a punctuation mark. Elsewhere prose uses these too, so nothing is lost there: ``He (or she)
-   may`` stays as it is, and in ``I *do* care`` a word is emphasised. Marks of emphasis make no
-   difference: ``**No!** (beat) Yes`` has a direction.
+   may`` stays as it is, and in ``I *do* care`` a word is emphasised. Marks of emphasis, pauses and
+   emotions make no difference: ``**No!** [pause] (beat) Yes`` has a direction.
 3. Placeholders are spoken as the mapping says, or the line cannot be made, for a name is part of
    what is said: ``{name}``, ``{0:N2}``, ``${name}``, ``{{name}}``, ``%s``, ``%1$d``, ``%(name)s``,
    ``%NAME%``, ``[var=name]``, ``[lua(...)]``, ``[PlayerName]``. The mapping has either the whole
@@ -26,7 +26,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from unitaf.marks import EMPHASIS, without_marks
+from unitaf.marks import EMPHASIS, TURN, without_marks
 
 _MARKS = re.compile(r"[<{(\[*%（【［]")
 _BREAK = re.compile(r"<(?:br|p|/p)\s*/?>", re.IGNORECASE)
@@ -39,6 +39,9 @@ _BOLD = re.compile(r"\*\*([^*]+)\*\*")
 _EMPHASISED = r"[emphasis]\1[/emphasis]"
 _EMPHASIS = re.compile(r"(?<!\w)\*(?=\S)([^*]+)(?<=\S)\*(?!\w)")
 _EMPHASIS_MARKS = r"(?:\s*\[\s*/?\s*(?i:emphasis)\s*\])*"
+_TURNS = rf"(?P<turns>(?:{_EMPHASIS_MARKS}\s*(?i:{TURN.pattern}))*)"
+_FIRST_STOP = re.compile(rf"^{_TURNS}(?P<marks>{_EMPHASIS_MARKS})[,;:.](?:\s+|$)")
+"""A punctuation mark that a direction was before."""
 _CODE = r"var=[^\[\]]*\]|lua\([^\[\]]*\)\]|(?=\w*(?:_|[a-z][A-Z]))[A-Za-z_]\w*\]"
 """What after a bracket makes it a placeholder: code, or a name as programmers write it."""
 _KEPT = (
@@ -133,7 +136,7 @@ class Markup:
             if text == before:
                 text = _EMPHASIS.sub(_EMPHASISED, text)
         if found:
-            text = re.sub(rf"^({_EMPHASIS_MARKS})[,;:.](?:\s+|$)", r"\1", text)
+            text = _FIRST_STOP.sub(r"\g<turns> \g<marks>", text)
         return Spoken(text, " ".join(found))
 
     def _value(self, match: re.Match[str]) -> str:
@@ -150,33 +153,34 @@ class Markup:
 
 
 def _direction_pattern(marks: frozenset[str]) -> re.Pattern[str] | None:
-    """Return what finds directions in these marks with white space and emphasis around them."""
+    """Return what finds directions in these marks with what is between them and the text."""
     if not marks:
         return None
     standing = "|".join(_DIRECTIONS[name] for name in sorted(marks - {"brackets"}))
     before = rf"{_EMPHASIS_MARKS}\s*"
-    patterns = [rf"(?<![^{_PAUSES}])(?:{before}(?:{standing}))+"] if standing else []
+    patterns = [rf"(?<![^{_PAUSES}]){_TURNS}(?:{before}(?:{standing}))+"] if standing else []
     if "brackets" in marks:
         patterns.append(f"{before}(?:{_DIRECTIONS['brackets']})")
     return re.compile(rf"(?:{'|'.join(patterns)}){_EMPHASIS_MARKS}\s*")
 
 
 def _gap(match: re.Match[str], found: list[str]) -> str:
-    """Note a direction, and return the space and the marks of emphasis left where it stood."""
+    """Note a direction, and return the space and the marks left where it stood."""
+    turns = match.groupdict().get("turns") or ""
     found.append(" ".join(without_marks(match[0]).split()))
     ends, begins = [], []
-    for mark in EMPHASIS.finditer(match[0]):
+    for mark in EMPHASIS.finditer(match[0], len(turns)):
         if not mark["ends"]:
             begins.append(mark[0])
         elif begins:
             begins.pop()
         else:
             ends.append(mark[0])
-    before, after = match.string[: match.start()], match.string[match.end() :]
+    before, after = match.string[: match.start() + len(turns)], match.string[match.end() :]
     is_inside = before[-1:] not in tuple("“„‹「『¿¡") and after[:1] not in tuple(
         ",.;:!?…，。！？、"
     )
-    return "".join([*ends, " " if is_inside else "", *begins])
+    return "".join([turns, *ends, " " if is_inside else "", *begins])
 
 
 def _name(placeholder: str) -> str:
