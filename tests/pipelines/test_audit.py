@@ -78,6 +78,17 @@ def test_resampling_is_no_wrong_length(rate: int, tmp_path: Path):
     assert audited(tmp_path)[0] == []
 
 
+def test_a_text_that_is_longer_than_the_script_allows(place: Path):
+    rows = (place / "s.csv").read_text().splitlines()
+    limits = ["length limit", "9", "8", ""]
+    limited = [f"{row},{limit}" for row, limit in zip(rows, limits, strict=True)]
+    (place / "s.csv").write_text("\n".join(limited) + "\n")
+    [finding] = audited(place)[0]
+    assert finding == Finding(
+        "too_long", "a", "en", "", "the text has 10 characters; the script allows 9"
+    )
+
+
 def test_lines_that_are_missing_or_too_many(place: Path):
     write_script(place, [*LINES[:2], Line("new", "New."), Line("bad", "...")])
     found, report = audited(place)

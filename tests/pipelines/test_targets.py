@@ -6,6 +6,7 @@ import pytest
 
 from unitaf import generate, open_store
 from unitaf.config import check_config
+from unitaf.pipelines.preview import preview
 
 JOB = {"tts": {"kind": "stub"}, "output": {"fps": 50}, "run": {"num_actors": 1}}
 
@@ -32,6 +33,17 @@ def test_targets_are_met_or_flagged(tmp_path: Path, ray_cluster: str) -> None:
     assert rows["long"] == (1.2, 1.2)
     assert rows["never"] == (2.0, 9.0)
     assert len(open_store(store).take("fits").motion.curves) == 40
+
+
+def test_lines_whose_text_is_too_long_are_made_and_counted(
+    tmp_path: Path, ray_cluster: str
+) -> None:
+    script, store = tmp_path / "s.csv", str(tmp_path / "store")
+    script.write_text("line_id,text,max_length\na,Go now.,7\nb,Go now!,6\nc,...,1\n")
+    job = check_config(JOB, "test")
+    assert preview(script, store, job).too_long == 1
+    report = generate(script, store, job)
+    assert (report.made, report.rejects, report.too_long) == (2, 1, 1)
 
 
 def test_edges_are_the_jobs(tmp_path: Path, ray_cluster: str) -> None:

@@ -55,6 +55,7 @@ def test_it_gives_what_a_csv_by_hand_gives(tmp_path, write):
         "softly", "40", "She is late.", "Hi",
     )  # fmt: skip
     assert batch.extras["state"].to_pylist() == [None, "fuzzy"]
+    assert [line.max_characters for line in batch.lines] == [40, None]
 
 
 def test_fuzzy_entries_are_no_lines_if_the_job_says_so(tmp_path):

@@ -74,6 +74,41 @@ def test_extras_keep_to_their_lines_and_rejects_to_the_order(tmp_path):
     ]  # fmt: skip
 
 
+LIMITS = {"12": 12, " 012 ": 12, "12 Chars": 12, "12 characters, with spaces": 12, "12.0": 12}
+NO_LIMITS = dict.fromkeys(["", "0", "*", "12 px", "12.5", "12; 8", "-12", "short", "1e3"])
+
+
+@pytest.mark.parametrize("column", ["max_length", "Max Length", "length-limit"])
+def test_a_column_of_a_table_may_have_length_limits(tmp_path, column):
+    path = tmp_path / "a.csv"
+    rows = [{"id": f"a{i}", "text": "Hi.", column: limit} for i, limit in enumerate(LIMITS)]
+    rows += [{"id": f"b{i}", "text": "Hi.", column: limit} for i, limit in enumerate(NO_LIMITS)]
+    pd.DataFrame(rows).to_csv(path, index=False)
+    (batch,) = open_script(path, ScriptDefaults()).batches()
+    assert [line.max_characters for line in batch.lines] == [*LIMITS.values(), *NO_LIMITS.values()]
+    assert batch.extras[column].to_pylist() == [*LIMITS, *NO_LIMITS]
+
+
+def test_a_text_is_as_long_as_its_words(tmp_path):
+    path = tmp_path / "a.jsonl"
+    texts = {
+        "fits": "(sighs) **Hi** <b>you</b>. [pause 2s]",
+        "long": "(sighs) **Hi** <b>there</b>. [pause 2s]",
+        "said": "[Dr](=doctor) No",
+        "free": "Anything at all.",
+    }
+    lines = [{"id": name, "text": text, "max_length": 7} for name, text in texts.items()]
+    lines[-1]["max_length"] = None
+    path.write_text("\n".join(json.dumps(line) for line in lines))
+    (batch,) = open_script(path, ScriptDefaults()).batches()
+    assert {line.utterance.id: line.excess for line in batch.lines} == {
+        "fits": "",
+        "long": "the text has 9 characters; the script allows 7",
+        "said": "",
+        "free": "",
+    }
+
+
 def test_a_script_of_nothing_but_rejects_still_gives_its_batches(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("id,text,note\na,?,1\nb,?\n")

@@ -48,6 +48,28 @@ def test_segments_are_one_line_with_what_is_between_them(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("limit", "told", "allowed"),
+    [
+        ('maxwidth="40" size-unit="char"', "40", 40),
+        ('maxwidth="40"', "40 pixel", None),
+        ('maxwidth="40" size-unit="byte"', "40 byte", None),
+        ('slr:sizeRestriction="5, 40"', "40", 40),
+        ('slr:sizeRestriction="40"', "40", 40),
+        ('slr:sizeRestriction="1,*"', "*", None),
+        ("", None, None),
+    ],
+)
+def test_a_length_limit_is_in_characters_or_names_its_unit(tmp_path, limit, told, allowed):
+    path = tmp_path / "a.xlf"
+    slr = "urn:oasis:names:tc:xliff:sizerestriction:2.0"
+    text = TWO.replace('id="a_1"', f'xmlns:slr="{slr}" id="a_1" {limit}').replace("%s", "Bo")
+    path.write_text(text)
+    _, batch = said(path)
+    assert batch.extras["max_length"].to_pylist() == [told, None]
+    assert [line.max_characters for line in batch.lines] == [allowed, None]
+
+
+@pytest.mark.parametrize(
     "new", [toolkit.xlifffile, toolkit_2.Xliff2File], ids=["version 1", "version 2"]
 )
 def test_a_file_by_another_tool_gives_what_a_csv_by_hand_gives(tmp_path, new):

@@ -122,6 +122,7 @@ def print_preview(preview: Preview) -> None:
             ("lines", f"{counts.lines:,}"),
             *_left_out(counts.left_out),
             ("rejected lines", f"{counts.rejects:,}"),
+            *_too_long(preview.too_long),
             *_uncast(preview.uncast),
             ("takes needed", f"{counts.unique:,}"),
             ("there already", f"{counts.done:,}"),
@@ -146,6 +147,10 @@ def _uncast(speakers: Sequence[str]) -> list[tuple[str, str]]:
     return [("not in the cast", f"{len(speakers):,}, with a voice by their name: {shown}")]
 
 
+def _too_long(count: int) -> list[tuple[str, str]]:
+    return [("texts too long", f"{count:,}, for the script's length limit")] if count else []
+
+
 def _unemphasised(count: int) -> list[tuple[str, str]]:
     return [("not emphasised", f"{count:,}, by an engine that cannot")] if count else []
 
@@ -167,6 +172,7 @@ def print_report(report: Report) -> None:
         ("takes reused", f"{report.reused:,}"),
         ("rejected lines", _count_by(report.rejects, report.rejects_by_column)),
         *([("off their target", f"{report.off_target:,}")] if report.off_target else []),
+        *_too_long(report.too_long),
         *_uncast(report.uncast),
         *_unemphasised(report.unemphasised),
     ]

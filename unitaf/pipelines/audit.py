@@ -5,6 +5,7 @@ What is found, of each line and file:
 - ``missing``: a line of the script without a delivery, or a file that is not there.
 - ``orphan``: a delivered line that the script does not have, or a file that is of no line.
 - ``outdated``: the script has another text or speaker by now.
+- ``too_long``: a line of the script whose text has more characters than the script allows.
 - ``wrong_name``: a file that is missing, found under another name.
 - ``wrong_hash``: a file that is not what was delivered.
 - ``wrong_length``: audio or curves that are not as long as was delivered, or as each other.
@@ -147,11 +148,15 @@ class _Audit:
 
     def read_script(self, path: Path, config: GenerateConfig) -> None:
         for batch in open_script(path, build_script_defaults(config)).batches():
-            said = [line.utterance for line in batch.lines]
+            lines = [line.utterance for line in batch.lines]
             self._db.executemany(
                 "INSERT OR IGNORE INTO script VALUES (?,?,?,?,0)",
-                [(each.id, each.language, each.speaker, each.text) for each in said],
+                [(each.id, each.language, each.speaker, each.text) for each in lines],
             )
+            for line in batch.lines:
+                if line.excess:
+                    said = line.utterance
+                    self._find("too_long", said.id, said.language, "", line.excess)
             for reject in batch.rejects:
                 detail = f"row {reject.row} of the script cannot be made: {reject.reason}"
                 self._find("missing", reject.line_id, "", "", detail)

@@ -176,6 +176,7 @@ class Run:
             rejects=sum(rejects.values()),
             rejects_by_column=rejects,
             off_target=job.ledger.num_off_target(),
+            too_long=job.ledger.num_too_long,
             uncast=tuple(sorted(job.cast.uncast)),
             unemphasised=job.cast.num_unemphasised,
             audio_s=recorder.audio_s,

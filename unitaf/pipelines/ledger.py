@@ -129,6 +129,8 @@ class Ledger:
         self._extra_schema = pa.schema([])
         self._columns: Mapping[str, str] = {}
         self._num_left_out = 0
+        self.num_too_long = 0
+        """The lines met whose text has more characters than the script allows."""
 
     def close(self) -> None:
         """Close the files."""
@@ -163,6 +165,7 @@ class Ledger:
                 for index, line in enumerate(batch.lines):
                     found = assign(line)
                     if isinstance(found, Assigned):
+                        self.num_too_long += line.excess != ""
                         rows.append(_line_row(position + index, line, found))
                     else:
                         reason = f"{batch.file}: {found.reason}" if batch.file else found.reason

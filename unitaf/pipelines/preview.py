@@ -31,6 +31,8 @@ class Preview:
     """Where the estimate comes from."""
     first_rejects: tuple[tuple[int, str, str, str], ...]
     """Row, line id, column and reason of the first rejected lines."""
+    too_long: int
+    """Lines whose text has more characters than the script allows."""
     uncast: tuple[str, ...]
     """Speakers that the job's cast does not name."""
 
@@ -58,8 +60,10 @@ def preview(script: str | Path, store: str, config: GenerateConfig) -> Preview:
     measured = _measured(storage, job.cast.recipe, config)
     wall_s = audio_s / measured.audio_s_per_s + _START_S if counts.todo else 0.0
     payload_bytes = audio_s * measured.bytes_a_second
-    uncast = tuple(sorted(job.cast.uncast))
-    return Preview(counts, audio_s, wall_s, payload_bytes, measured.basis, rejects, uncast)
+    too_long, uncast = job.ledger.num_too_long, tuple(sorted(job.cast.uncast))
+    return Preview(
+        counts, audio_s, wall_s, payload_bytes, measured.basis, rejects, too_long, uncast
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ class Report:
     rejects_by_column: dict[str, int]
     off_target: int
     """Lines with a target whose take misses it by more than a frame: the engine cannot speak so."""
+    too_long: int
+    """Lines whose text has more characters than the script's length limit allows."""
     uncast: tuple[str, ...]
     """Speakers that the job's cast does not name: each has a voice by the hash of its name."""
     unemphasised: int

@@ -79,6 +79,16 @@ class ScriptLine:
     utterance: Utterance
     unspoken: str = ""
     """The stage directions that stood in the text."""
+    max_characters: int | None = None
+    """How long the text may be, if the script says so."""
+
+    @property
+    def excess(self) -> str:
+        """Say by what the text is too long; empty if it is not. Its words count, without marks."""
+        limit = self.max_characters
+        if limit is None or (length := len(without_marks(self.utterance.text))) <= limit:
+            return ""
+        return f"the text has {length} characters; the script allows {limit}"
 
 
 @dataclass(frozen=True, slots=True)

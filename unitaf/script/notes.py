@@ -1,7 +1,8 @@
-"""What translators' notes say of a line: its speaker, its direction, its greatest length.
+"""What translators' notes say of a line: its speaker, its direction, its length limit.
 
 A note says so by its category (``character``, ``direction``), or a line of it begins with a label:
-``Speaker: Ann``, ``Direction: whispers``, ``Max length: 40``. All else is a comment.
+``Speaker: Ann``, ``Direction: whispers``, ``Max length: 40``. All else is a comment. A length limit
+is a number of characters, unless it names another unit.
 """
 
 import re
@@ -20,6 +21,8 @@ _LABELS = {
     "length limit": "max_length",
 }
 _LABELLED = re.compile(r"\s*([A-Za-z _-]{1,20}?)\s*:\s*(\S.*)")
+
+_CHARACTERS = re.compile(r"0*([1-9]\d*)(?:\.0+)?\s*(?:char.*)?", re.IGNORECASE)
 
 NOTE_COLUMNS = ("speaker", "direction", "max_length", "comment")
 
@@ -43,6 +46,17 @@ def read_notes(notes: Iterable[tuple[str, str]]) -> dict[str, str]:
             if said.strip():
                 found.setdefault(column or "comment", []).append(said.strip())
     return {column: "; ".join(texts) for column, texts in found.items()}
+
+
+def limit_column(names: Iterable[str]) -> str | None:
+    """Return which column has length limits, if any has."""
+    return next((name for name in names if _LABELS.get(_plain(name)) == "max_length"), None)
+
+
+def max_characters(limit: object) -> int | None:
+    """Return how many characters a length limit allows; None if it is none, or in another unit."""
+    found = _CHARACTERS.fullmatch(str(limit).strip())
+    return int(found[1]) if found else None
 
 
 def _plain(label: str) -> str:

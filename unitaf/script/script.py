@@ -22,6 +22,7 @@ from unitaf.script.game_tables import (
 )
 from unitaf.script.jsonl import JsonLinesSource
 from unitaf.script.lines import LineReader, Reject, ScriptDefaults, ScriptLine
+from unitaf.script.notes import limit_column, max_characters
 from unitaf.script.parquet import ParquetSource
 from unitaf.script.po import po_source
 from unitaf.script.source import Chunk, Source, columns_of, extra_schema
@@ -92,6 +93,7 @@ class Script:
         self._columns = columns
         self._name = name
         self._reader = LineReader(self._columns.roles, defaults)
+        self._limits = limit_column(self._columns.extras)
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -124,13 +126,16 @@ class Script:
         rejects = list(chunk.rejects)
         kept: list[int] = []
         absent = [None] * len(chunk.rows)
+        limits = chunk.extras[self._limits].to_pylist() if self._limits else absent
         records = zip(*(chunk.roles.get(role, absent) for role in ROLES), strict=True)
-        for index, (row, values) in enumerate(zip(chunk.rows, records, strict=True)):
+        read = zip(chunk.rows, records, limits, strict=True)
+        for index, (row, values, limit) in enumerate(read):
             line = self._reader.read(row, values)
             if isinstance(line, Reject):
                 rejects.append(line)
             else:
-                lines.append(line)
+                allowed = None if limit is None else max_characters(limit)
+                lines.append(line if allowed is None else replace(line, max_characters=allowed))
                 kept.append(index)
         rejects.sort(key=lambda reject: reject.row)
         extras = (

@@ -5,8 +5,9 @@ is the target, or the source in a file without a target language. Units that are
 translated are left out, and unapproved ones if the job says so. Approved is, in 1.2,
 ``approved="yes"`` or the state ``final`` or ``signed-off``; in 2.x the state ``reviewed`` or
 ``final`` of every segment. Speaker, direction and length limit are read from notes as `notes` says,
-and the limit from ``maxwidth`` or ``sizeRestriction``. Placeholders (``ph``, ``x``) stand as the
-code that they hide, else by id.
+and the limit from ``maxwidth``, which is in pixels unless ``size-unit`` has another, or from
+``sizeRestriction``, which is in characters. Placeholders (``ph``, ``x``) stand as the code that
+they hide, else by id.
 """
 
 from collections.abc import Iterator
@@ -114,10 +115,9 @@ def _record(unit: etree._Element, languages: _Languages, leaves_out: bool) -> Re
         (str(note.get("category") or note.get("from") or ""), _text(note, {}))
         for note in unit.iterfind(".//{*}note")
     )
-    restriction = "{urn:oasis:names:tc:xliff:sizerestriction:2.0}sizeRestriction"
-    limit = unit.get("maxwidth") or unit.get(restriction)
+    limit = _limit(unit)
     if limit:
-        notes["max_length"] = str(limit)
+        notes["max_length"] = limit
     return Record(
         unit.sourceline or 1,
         (
@@ -126,6 +126,15 @@ def _record(unit: etree._Element, languages: _Languages, leaves_out: bool) -> Re
             ", ".join(dict.fromkeys(filter(None, states))) or None, source,
         ),
     )  # fmt: skip
+
+
+def _limit(unit: etree._Element) -> str:
+    """Return how long a text may be, with the unit if it is not characters; empty: no limit."""
+    width, size_unit = unit.get("maxwidth"), unit.get("size-unit", "pixel")
+    if width:
+        return str(width) if size_unit == "char" else f"{width} {size_unit}"
+    least_and_most = unit.get("{urn:oasis:names:tc:xliff:sizerestriction:2.0}sizeRestriction")
+    return str(least_and_most or "").rpartition(",")[2].strip()
 
 
 def _state(owner: etree._Element) -> str:
