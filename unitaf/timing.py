@@ -8,11 +8,13 @@ clip is.
 """
 
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64
 
 
+@lru_cache(maxsize=256)
 def exact_rate(rate: float) -> Fraction:
     """Return a rate as the exact fraction that its shortest decimal spells.
 

@@ -5,7 +5,7 @@ import pytest
 
 from unitaf.face.channel_mixing import EYE_RANGE, Mixer, Scale
 from unitaf.face.coarticulation import MouthShape
-from unitaf.face.speech_gestures import Gestures
+from unitaf.face.speech_gestures import Brows, EyesAndHead
 from unitaf.rigs.arkit import CHANNELS, LIP_OPENING
 
 FRAMES = 3
@@ -19,34 +19,28 @@ def mouth_of(**parts: float) -> MouthShape:
     return MouthShape(**(values | {"edge": np.full(FRAMES, parts.get("edge", 1.0))}))
 
 
-def gestures_of(yaw: float = 0.0, pitch: float = 0.0, blink: float = 0.0) -> Gestures:
-    still = np.zeros(FRAMES)
-    return Gestures(
-        blink=np.full(FRAMES, blink),
-        brow_inner=still,
-        brow_outer=still,
-        emphasis=still,
-        wander=np.full((2, FRAMES), -1.0),
-        head=np.zeros((3, FRAMES)),
-        gaze=np.array([np.full(FRAMES, yaw), np.full(FRAMES, pitch)]),
-    )
+def eyes_of(yaw: float = 0.0, pitch: float = 0.0, blink: float = 0.0) -> EyesAndHead:
+    gaze = np.array([np.full(FRAMES, yaw), np.full(FRAMES, pitch)])
+    return EyesAndHead(np.full(FRAMES, blink), np.zeros((3, FRAMES)), gaze)
 
 
 def mix(
     mouth: MouthShape,
-    gestures: Gestures | None = None,
+    eyes: EyesAndHead | None = None,
     pose: dict[str, float] | None = None,
     scale: Scale = EVEN,
 ) -> dict[str, float]:
     """Return the channels of the first frame, with the emotion in full."""
+    still = np.zeros(FRAMES)
+    brows = Brows(still, still, np.full((2, FRAMES), -1.0))
     channels = Mixer(pose or {}, scale).mix(
-        mouth, gestures or gestures_of(), np.zeros(FRAMES), np.ones(FRAMES)
+        mouth, eyes or eyes_of(), brows, still, still, np.ones(FRAMES)
     )
     return dict(zip(CHANNELS, channels[:, 0].tolist(), strict=True))
 
 
 def test_looking_to_the_own_left_turns_the_left_eye_out_and_the_right_eye_in() -> None:
-    face = mix(mouth_of(), gestures_of(yaw=0.3))
+    face = mix(mouth_of(), eyes_of(yaw=0.3))
     assert face["eyeLookOutLeft"] > 0.4
     assert face["eyeLookInRight"] > 0.4
     assert face["eyeLookInLeft"] == face["eyeLookOutRight"] == 0.0
@@ -56,7 +50,7 @@ def test_looking_to_the_own_left_turns_the_left_eye_out_and_the_right_eye_in() -
 
 @pytest.mark.parametrize(("yaw", "pitch"), [(0.3, 0.1), (-0.2, -0.15), (0.0, 0.0)])
 def test_eye_channels_and_angles_say_the_same(yaw: float, pitch: float) -> None:
-    face = mix(mouth_of(), gestures_of(yaw, pitch))
+    face = mix(mouth_of(), eyes_of(yaw, pitch))
     for side, toward_nose in (("Left", -1.0), ("Right", 1.0)):
         eye = side.lower()
         inward = face[f"eyeLookIn{side}"] - face[f"eyeLookOut{side}"]
@@ -72,8 +66,8 @@ def test_straight_eyes_meet_at_the_listener() -> None:
 
 
 def test_lids_follow_the_eyes_down_and_shut_wide_eyes() -> None:
-    assert mix(mouth_of(), gestures_of(pitch=0.3))["eyeBlinkLeft"] > 0.15
-    scared = mix(mouth_of(), gestures_of(blink=1.0), {"eyeWide": 0.8})
+    assert mix(mouth_of(), eyes_of(pitch=0.3))["eyeBlinkLeft"] > 0.15
+    scared = mix(mouth_of(), eyes_of(blink=1.0), {"eyeWide": 0.8})
     assert scared["eyeBlinkLeft"] == 1.0
     assert scared["eyeWideLeft"] == 0.0
 

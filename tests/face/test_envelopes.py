@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unitaf.face.envelopes import Drift, Pulses, Steps, smoothstep
+from unitaf.face.envelopes import Drifts, Pulses, Steps, smoothstep
 
 FINE = np.linspace(0.0, 4.0, 801)
 
@@ -53,7 +53,7 @@ def test_piece_by_piece_equals_at_once(rows: list[tuple[float, float, float]], c
 
 
 def test_drift_stays_small_slow_and_differs_by_draw() -> None:
-    one, other = (Drift.draw(np.random.default_rng(seed)).at(FINE) for seed in (1, 2))
+    one, other = Drifts.draw(np.random.default_rng(1), 2).at(FINE)
     assert np.abs(one).max() <= 1.0
     assert np.abs(np.diff(one)).max() * 200 < 2 * np.pi * 0.7
     assert np.abs(one - other).max() > 0.1

@@ -1,15 +1,23 @@
-from dataclasses import fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from unitaf.face.emotion_poses import Manner
 from unitaf.face.prosody import Accent, Phrase, Prosody
-from unitaf.face.speech_gestures import GesturePlan, Gestures
+from unitaf.face.speech_gestures import BrowPlan, EyesAndHeadPlan
 
 ORDINARY = Manner(mouth=1.0, gestures=1.0, brow_accents=1.0, blink_rate=1.0, gaze_rate=1.0)
 SILENCE = Prosody(np.ones(0), (), ())
 FRAME_S = 0.01
+
+
+@dataclass(frozen=True)
+class Gestures:
+    blink: np.ndarray
+    head: np.ndarray
+    gaze: np.ndarray
+    brow_inner: np.ndarray
 
 
 def gestures_of(
@@ -19,13 +27,19 @@ def gestures_of(
     blinks_per_minute: float = 18.0,
     seed: int = 0,
 ) -> Gestures:
-    random = [np.random.default_rng([seed, stream]) for stream in range(5)]
-    plan = GesturePlan(prosody, duration_s, manner, blinks_per_minute, random)
+    blinks, brows, head, gaze, drift = (np.random.default_rng([seed, i]) for i in range(5))
+    random = (blinks, head, gaze, drift)
+    eye_plan = EyesAndHeadPlan(prosody, duration_s, manner, blinks_per_minute, random)
+    brow_plan = BrowPlan(prosody, manner, (brows, drift))
     times = np.arange(round(duration_s / FRAME_S)) * FRAME_S
-    pieces = [plan.at(times[first : first + 500]) for first in range(0, len(times), 500)]
-    parts = [field.name for field in fields(Gestures)]
-    joined = {name: np.concatenate([getattr(p, name) for p in pieces], axis=-1) for name in parts}
-    return Gestures(**joined)
+    pieces = [times[first : first + 500] for first in range(0, len(times), 500)]
+    eyes, brow = ([plan.at(piece) for piece in pieces] for plan in (eye_plan, brow_plan))
+    return Gestures(
+        blink=np.concatenate([piece.blink for piece in eyes]),
+        head=np.concatenate([piece.head for piece in eyes], axis=1),
+        gaze=np.concatenate([piece.gaze for piece in eyes], axis=1),
+        brow_inner=np.concatenate([piece.inner for piece in brow]),
+    )
 
 
 def spoken(*phrases: tuple[float, float], asks: bool = False, accents: int = 2) -> Prosody:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from tests.face.spoken import phones_of, speech_of, utterance_of
 from unitaf import timing
 from unitaf.errors import InputError
+from unitaf.face.channel_mixing import EYES_AND_HEAD
 from unitaf.face.phones import CONSONANTS
 from unitaf.face.visemes import VisemeAnimator
-from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS, LIP_OPENING
+from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS, LIP_OPENING, column_indices
 from unitaf.tts.hibari import Hibari
 from unitaf.types import EMOTIONS, NEUTRAL, Emotion, FaceMotion, Phone, Speech, Utterance
 
@@ -302,3 +303,20 @@ def test_a_wrong_alphabet_rejects_its_line() -> None:
 def test_speeches_must_match_utterances() -> None:
     with pytest.raises(ValueError, match="shorter"):
         VisemeAnimator().animate([utterance_of()], [], 30.0)
+
+
+@pytest.mark.parametrize("fps", [24.0, 60.0])
+def test_eyes_and_head_alone_move_as_in_the_whole_face(real_lines: list[Line], fps: float) -> None:
+    sad = only("sad")
+    lines = [(replace(u, seed=7), replace(s, emotion=sad)) for u, s in real_lines[:8]]
+    utterances, speeches = zip(*lines, strict=True)
+    rules = VisemeAnimator(gestures=1.3)
+    columns = column_indices(CHANNELS, EYES_AND_HEAD)
+    whole = rules.animate(utterances, speeches, fps)
+    alone = rules.animate_eyes_and_head(utterances, speeches, fps)
+    for expected, found in zip(whole, alone, strict=True):
+        np.testing.assert_allclose(
+            found.curves[:, columns], expected.curves[:, columns], rtol=0.0, atol=1e-6
+        )
+        assert not np.delete(found.curves, columns, axis=1).any()
+        assert found.curves.any()

@@ -12,12 +12,18 @@ import numpy as np
 from jaxtyping import Float64
 
 from unitaf.face.coarticulation import MouthShape
-from unitaf.face.speech_gestures import Gestures
+from unitaf.face.speech_gestures import Brows, EyesAndHead
 from unitaf.rigs.arkit import ANGLES, BLENDSHAPES, CHANNELS
 
 EYE_RANGE = 0.6
 """The eye angle, in radians, that an eyeLook channel of 1 stands for, as in Live Link takes."""
 
+EYES_AND_HEAD = tuple(
+    name for name in CHANNELS if name.startswith(("eyeBlink", "eyeLook")) or name in ANGLES
+)
+"""The channels of blinks, gaze and head, in their canonical order."""
+
+_POSES_OF_EYES_AND_HEAD = ("eyeBlink", *ANGLES[:3])
 _VERGENCE = 0.018
 """How far each eye turns to the nose to meet a listener at 1.7 m, in radians."""
 _LID_FOLLOW = 0.45
@@ -79,24 +85,41 @@ class Mixer:
     def mix(
         self,
         mouth: MouthShape,
-        gestures: Gestures,
+        eyes: EyesAndHead,
+        brows: Brows,
         breath: Float64[np.ndarray, " frames"],
+        emphasis: Float64[np.ndarray, " frames"],
         intensity: Float64[np.ndarray, " frames"],
     ) -> Float64[np.ndarray, "channels frames"]:
         """Return the channels, blendshapes not yet clipped.
 
         Args:
             mouth: Speech.
-            gestures: Blinks, brows, head and gaze.
+            eyes: Blinks, gaze and head.
+            brows: Brows.
             breath: 0 to 1 while breath is drawn.
+            emphasis: 0 to 1 on accents.
             intensity: How much of the emotion's pose shows, about 0 to 1.
         """
         channels = np.zeros((len(CHANNELS), len(breath)))
         self._add_pose(channels, mouth, intensity)
         self._add_speech(channels, mouth, breath)
-        self._add_brows(channels, gestures)
+        self._add_brows(channels, brows, emphasis)
         channels *= self._sides
-        self._set_eyes(channels, gestures, intensity)
+        self._set_eyes(channels, eyes, intensity)
+        wide, open_lids = _BOTH["eyeWide"], 1.0 - eyes.blink
+        channels[wide] = np.minimum(channels[wide], 1.0) * open_lids
+        return channels
+
+    def mix_eyes_and_head(
+        self, eyes: EyesAndHead, intensity: Float64[np.ndarray, " frames"]
+    ) -> Float64[np.ndarray, "channels frames"]:
+        """Return what `mix` does on `EYES_AND_HEAD` and rest on the others."""
+        channels = np.zeros((len(CHANNELS), len(intensity)))
+        for name, weight in self._pose.items():
+            if name in _POSES_OF_EYES_AND_HEAD:
+                channels[_BOTH[name]] = weight * intensity
+        self._set_eyes(channels, eyes, intensity)
         return channels
 
     def _add_pose(
@@ -163,27 +186,30 @@ class Mixer:
         channels[_POSITION["mouthClose"]] = jaw * sealed
 
     def _add_brows(
-        self, channels: Float64[np.ndarray, "channels frames"], gestures: Gestures
+        self,
+        channels: Float64[np.ndarray, "channels frames"],
+        brows: Brows,
+        emphasis: Float64[np.ndarray, " frames"],
     ) -> None:
         frowning = min(self._pose.get("browDown", 0.0), 1.0)
-        first, second = gestures.wander
-        channels[_BOTH["browDown"]] += frowning * 0.15 * gestures.emphasis
-        channels[_BOTH["browInnerUp"]] += gestures.brow_inner + 0.025 * (1.0 + first)
-        channels[_BOTH["browOuterUp"]] += gestures.brow_outer + 0.020 * (1.0 + second)
-        channels[_BOTH["eyeWide"]] += 0.25 * gestures.brow_inner
+        first, second = brows.wander
+        channels[_BOTH["browDown"]] += frowning * 0.15 * emphasis
+        channels[_BOTH["browInnerUp"]] += brows.inner + 0.025 * (1.0 + first)
+        channels[_BOTH["browOuterUp"]] += brows.outer + 0.020 * (1.0 + second)
+        channels[_BOTH["eyeWide"]] += 0.25 * brows.inner
         channels[_BOTH["cheekSquint"]] += 0.015 * (1.0 + second)
         channels[_BOTH["eyeSquint"]] += 0.020 * (1.0 + first)
 
     def _set_eyes(
         self,
         channels: Float64[np.ndarray, "channels frames"],
-        gestures: Gestures,
+        eyes: EyesAndHead,
         intensity: Float64[np.ndarray, " frames"],
     ) -> None:
         head = [_POSITION[name] for name in ANGLES[:3]]
-        channels[head] += gestures.head
-        yaw = gestures.gaze[0]
-        pitch = gestures.gaze[1] + self._pose.get("gazePitch", 0.0) * intensity
+        channels[head] += eyes.head
+        yaw = eyes.gaze[0]
+        pitch = eyes.gaze[1] + self._pose.get("gazePitch", 0.0) * intensity
         for side, nose in (("Left", -1.0), ("Right", 1.0)):
             turned = yaw + nose * _VERGENCE
             inward = nose * turned / EYE_RANGE
@@ -193,9 +219,6 @@ class Mixer:
             channels[_POSITION[f"eyeLookOut{side}"]] = np.maximum(-inward, 0.0)
             channels[_POSITION[f"eyeLookDown{side}"]] = np.maximum(pitch / EYE_RANGE, 0.0)
             channels[_POSITION[f"eyeLookUp{side}"]] = np.maximum(-pitch / EYE_RANGE, 0.0)
-        open_lids = 1.0 - gestures.blink
         lids = _BOTH["eyeBlink"]
         drooped = channels[lids] + _LID_FOLLOW * np.maximum(pitch / EYE_RANGE, 0.0)
-        channels[lids] = gestures.blink + open_lids * drooped
-        wide = _BOTH["eyeWide"]
-        channels[wide] = np.minimum(channels[wide], 1.0) * open_lids
+        channels[lids] = eyes.blink + (1.0 - eyes.blink) * drooped

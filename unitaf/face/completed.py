@@ -6,6 +6,7 @@ be, and a network that had to predict them would give their mean, a stare throug
 
 from collections.abc import Sequence
 
+from unitaf.face.channel_mixing import EYES_AND_HEAD
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.rigs.arkit import CHANNELS, column_indices
 from unitaf.types import FaceAnimator, FaceMotion, Speech, Utterance
@@ -24,6 +25,8 @@ class CompletedAnimator:
         self._rules = VisemeAnimator()
         others = [name for name in CHANNELS if name not in channels]
         self._columns = column_indices(CHANNELS, others)
+        is_all = not set(others) <= set(EYES_AND_HEAD)
+        self._rest = self._rules.animate if is_all else self._rules.animate_eyes_and_head
 
     @property
     def fingerprint(self) -> str:
@@ -49,7 +52,7 @@ class CompletedAnimator:
             ValueError: If the features are not those that the model was trained on.
         """
         motions = self._model.animate(utterances, speeches, fps)
-        ruled = self._rules.animate(utterances, speeches, fps)
+        ruled = self._rest(utterances, speeches, fps)
         for motion, rest in zip(motions, ruled, strict=True):
             motion.curves[:, self._columns] = rest.curves[:, self._columns]
         return motions

@@ -61,48 +61,54 @@ class Steps:
     """A value that moves from target to target and stays there in between; it begins at zero.
 
     Args:
-        events: Each row is the start of a move and its length in seconds, and the value moved to.
+        start_s: Of each move, in order of time.
+        move_s: Length of each.
+        change: How much each adds to the value.
     """
 
-    events: Float64[np.ndarray, "events 3"]
+    start_s: Float64[np.ndarray, " moves"]
+    move_s: Float64[np.ndarray, " moves"]
+    change: Float64[np.ndarray, " moves"]
 
     @classmethod
     def of(cls, rows: Sequence[tuple[float, float, float]]) -> "Steps":
-        """Make steps of (start_s, move_s, value) rows in order of time."""
-        return cls(np.array(rows, np.float64).reshape(-1, 3))
+        """Make steps of (start_s, move_s, value moved to) rows in order of time."""
+        start_s, move_s, value = np.array(rows, np.float64).reshape(-1, 3).T
+        return cls(start_s, move_s, np.diff(value, prepend=0.0))
 
     def at(self, times: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " frames"]:
         """Return the value at ascending times."""
-        start, move, value = self.events.T
-        change = np.diff(value, prepend=0.0)
-        done = start + move <= times[0]
-        near = ~done & (start < times[-1])
-        moved = smoothstep((times - start[near, None]) / move[near, None])
-        value_now: Float64[np.ndarray, " frames"] = change[near] @ moved
-        return value_now + float(change[done].sum())
+        done = self.start_s + self.move_s <= times[0]
+        near = ~done & (self.start_s < times[-1])
+        moved = smoothstep((times - self.start_s[near, None]) / self.move_s[near, None])
+        value_now: Float64[np.ndarray, " frames"] = self.change[near] @ moved
+        return value_now + float(self.change[done].sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drift:
-    """A slow wander about zero: the mean of a few sine waves of unlike frequency.
+class Drifts:
+    """Slow wanders about zero: each the mean of a few sine waves of unlike frequency.
 
     Args:
         frequency_hz: Of each wave.
         phase: Of each wave, in radians.
     """
 
-    frequency_hz: Float64[np.ndarray, " waves"]
-    phase: Float64[np.ndarray, " waves"]
+    frequency_hz: Float64[np.ndarray, "drifts waves"]
+    phase: Float64[np.ndarray, "drifts waves"]
 
     @classmethod
-    def draw(cls, random: np.random.Generator) -> "Drift":
-        """Draw a drift of 0.1 to 0.7 Hz."""
-        return cls(
-            random.uniform((0.1, 0.25, 0.45), (0.2, 0.4, 0.7)), random.uniform(0, 2 * np.pi, 3)
-        )
+    def draw(cls, random: np.random.Generator, count: int) -> "Drifts":
+        """Draw drifts of 0.1 to 0.7 Hz."""
+        drawn = [
+            (random.uniform((0.1, 0.25, 0.45), (0.2, 0.4, 0.7)), random.uniform(0, 2 * np.pi, 3))
+            for _ in range(count)
+        ]
+        frequency_hz, phase = np.array(drawn).swapaxes(0, 1)
+        return cls(frequency_hz, phase)
 
-    def at(self, times: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " frames"]:
-        """Return the drift, -1 to 1."""
-        angle = 2 * np.pi * self.frequency_hz[:, None] * times + self.phase[:, None]
-        mean: Float64[np.ndarray, " frames"] = np.sin(angle).mean(axis=0)
+    def at(self, times: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, "drifts frames"]:
+        """Return the drifts, -1 to 1."""
+        angle = 2 * np.pi * self.frequency_hz[..., None] * times + self.phase[..., None]
+        mean: Float64[np.ndarray, "drifts frames"] = np.sin(angle).mean(axis=1)
         return mean

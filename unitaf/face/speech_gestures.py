@@ -11,13 +11,14 @@ Conventions: radians; yaw to the own left, pitch down and roll to the own right 
 positive.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
 from unitaf.face.emotion_poses import Manner
-from unitaf.face.envelopes import Drift, Pulses, Steps, smoothstep
+from unitaf.face.envelopes import Drifts, Pulses, Steps, smoothstep
 from unitaf.face.prosody import Prosody
 
 _BLINK_S = (0.085, 0.045, 0.180)
@@ -35,31 +36,35 @@ _STEADIED = 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gestures:
-    """What the face does at each of some times."""
+class EyesAndHead:
+    """What eyes and head do at each of some times."""
 
     blink: Float64[np.ndarray, " frames"]
-    brow_inner: Float64[np.ndarray, " frames"]
-    brow_outer: Float64[np.ndarray, " frames"]
-    emphasis: Float64[np.ndarray, " frames"]
-    """0 to 1 on accents."""
-    wander: Float64[np.ndarray, "2 frames"]
-    """Two slow drifts, -1 to 1."""
     head: Float64[np.ndarray, "3 frames"]
     """Yaw, pitch and roll."""
     gaze: Float64[np.ndarray, "2 frames"]
     """Yaw and pitch of the eyes in the head, without vergence."""
 
 
-class GesturePlan:
-    """The gestures of one line, at any time.
+@dataclass(frozen=True, slots=True, eq=False)
+class Brows:
+    """What brows do at each of some times."""
+
+    inner: Float64[np.ndarray, " frames"]
+    outer: Float64[np.ndarray, " frames"]
+    wander: Float64[np.ndarray, "2 frames"]
+    """Two slow drifts, -1 to 1."""
+
+
+class EyesAndHeadPlan:
+    """The blinks, gaze and head of one line, at any time.
 
     Args:
         prosody: Of the line.
         duration_s: Of the line.
         manner: How large and how often the face moves.
         blinks_per_minute: Of an ordinary face.
-        random: Five generators, for blinks, brows, head, gaze and drift.
+        random: Generators for blinks, head, gaze and drift.
     """
 
     def __init__(
@@ -68,39 +73,54 @@ class GesturePlan:
         duration_s: float,
         manner: Manner,
         blinks_per_minute: float,
-        random: list[np.random.Generator],
+        random: Sequence[np.random.Generator],
     ) -> None:
-        blinks, brows, head, gaze, drift = random
+        blinks, head, gaze, drift = random
         self._duration_s = duration_s
         self._blinks = _blinks(prosody, duration_s, blinks_per_minute * manner.blink_rate, blinks)
-        self._emphasis = Pulses.of(
-            [(a.time_s - 0.16, 0.16, 0.06, 0.30, a.strength) for a in prosody.accents]
-        )
-        self._inner, self._outer = _brows(prosody, manner.brow_accents, brows)
         self._turns = _head_turns(prosody, duration_s, manner.gestures, head)
         self._nods = _nods(prosody, manner.gestures, head)
         self._looks = _looks(prosody, duration_s, manner.gaze_rate, gaze)
-        self._drifts = [Drift.draw(drift) for _ in range(5)]
+        self._drifts = Drifts.draw(drift, 3)
         self._sway = 0.012 * manner.gestures
 
-    def at(self, times: Float64[np.ndarray, " frames"]) -> Gestures:
-        """Return the gestures at ascending times."""
+    def at(self, times: Float64[np.ndarray, " frames"]) -> EyesAndHead:
+        """Return eyes and head at ascending times."""
         left_s = self._duration_s - times
-        drift = np.array([drift.at(times) for drift in self._drifts])
-        head = np.array([turn.at(times) for turn in self._turns]) + self._sway * drift[:3]
+        head = np.array([turn.at(times) for turn in self._turns])
+        head += self._sway * self._drifts.at(times)
         head[1] += self._nods.total(times)
         head *= smoothstep(times / _HEAD_EDGE_S) * smoothstep(left_s / _HEAD_EDGE_S)
         gaze = np.array([look.at(times) for look in self._looks]) - _STEADIED * head[:2]
         gaze *= smoothstep(left_s / _GAZE_EDGE_S)
-        return Gestures(
-            blink=self._blinks.highest(times),
-            brow_inner=self._inner.highest(times),
-            brow_outer=self._outer.highest(times),
-            emphasis=self._emphasis.highest(times),
-            wander=drift[3:],
-            head=head,
-            gaze=gaze,
-        )
+        return EyesAndHead(self._blinks.highest(times), head, gaze)
+
+
+class BrowPlan:
+    """The brows of one line, at any time.
+
+    Args:
+        prosody: Of the line.
+        manner: How large the face moves.
+        random: Generators for brows and drift.
+    """
+
+    def __init__(
+        self, prosody: Prosody, manner: Manner, random: Sequence[np.random.Generator]
+    ) -> None:
+        brows, drift = random
+        self._inner, self._outer = _brows(prosody, manner.brow_accents, brows)
+        self._drifts = Drifts.draw(drift, 2)
+
+    def at(self, times: Float64[np.ndarray, " frames"]) -> Brows:
+        """Return the brows at ascending times."""
+        inner, outer = self._inner.highest(times), self._outer.highest(times)
+        return Brows(inner, outer, self._drifts.at(times))
+
+
+def emphasis_of(prosody: Prosody) -> Pulses:
+    """Return how much a line is stressed, 0 to 1: high on its accents."""
+    return Pulses.of([(a.time_s - 0.16, 0.16, 0.06, 0.30, a.strength) for a in prosody.accents])
 
 
 def _blinks(
