@@ -10,6 +10,7 @@ import torch
 
 from tests.pipelines.tiny_training import CHANNELS, DESCRIBED, DIM, TinyEngine
 from unitaf.build import build_face
+from unitaf.checkpoint.animator import CheckpointAnimator
 from unitaf.checkpoint.describe import describe_checkpoint
 from unitaf.checkpoint.description import FaceModelDescription, MouthInterval, StageSummary
 from unitaf.checkpoint.face_model import build_face_model, load_face_model, write_face_model
@@ -147,8 +148,13 @@ def test_damage_is_one_sentence(
 
 def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
     written(str(tmp_path))
-    with pytest.raises(ConfigError, match="the device 'toaster' cannot be used here"):
-        load_face_model(str(tmp_path / "model"), "toaster")
+    uri = str(tmp_path / "model")
+    for load in (
+        load_face_model,
+        lambda uri, device: CheckpointAnimator(uri, device=device).load(),
+    ):
+        with pytest.raises(ConfigError, match="the device 'toaster' cannot be used here"):
+            load(uri, "toaster")
 
 
 def test_a_description_of_another_network_is_refused(tmp_path: Path) -> None:
@@ -157,8 +163,9 @@ def test_a_description_of_another_network_is_refused(tmp_path: Path) -> None:
     values = json.loads(path.read_bytes())
     values["styles"].append("cat")
     path.write_text(json.dumps(values))
-    with pytest.raises(ConfigError, match="does not hold the network that it describes"):
-        load_face_model(str(tmp_path / "model"))
+    for load in (load_face_model, lambda uri: CheckpointAnimator(uri).load()):
+        with pytest.raises(ConfigError, match="does not hold the network that it describes"):
+            load(str(tmp_path / "model"))
 
 
 def test_what_it_says_is_read_without_torch(tmp_path: Path) -> None:
@@ -169,4 +176,4 @@ def test_what_it_says_is_read_without_torch(tmp_path: Path) -> None:
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("face_model/4 ")
+    assert done.stdout.startswith("face_model/5 ")

@@ -2,15 +2,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unitaf.face.adapter import (
-    Bottleneck,
-    FeatureAdapter,
-    MaskedBatchNorm,
-    ReferenceAdapter,
-)
+from unitaf.face.adapter import AdapterSizes, FeatureAdapter, ReferenceAdapter
+from unitaf.face.bottleneck import Bottleneck, MaskedBatchNorm
 from unitaf.face.model import Adapter
 
 DIM, OUT = 32, 24
+LIGHT = AdapterSizes(groups=1, waist=6, reads_first=True)
 
 
 def lively(module: nn.Module, seed: int = 0) -> None:
@@ -29,6 +26,8 @@ def make(kind: str, feature_rate: float = 80.0, fps: float = 30.0) -> Adapter:
     torch.manual_seed(0)
     if kind == "reference":
         adapter: Adapter = ReferenceAdapter(DIM, feature_rate, OUT)
+    elif kind == "light":
+        adapter = FeatureAdapter(DIM, feature_rate, 300, fps, LIGHT)
     else:
         adapter = FeatureAdapter(DIM, feature_rate, OUT, fps)
     lively(adapter)
@@ -48,7 +47,7 @@ def adapt(adapter: Adapter, features: Tensor, steps: list[int], frames: list[int
 STEPS, FRAMES = [61, 20, 1, 44], [23, 7, 1, 16]
 
 
-@pytest.mark.parametrize("kind", ["general", "reference"])
+@pytest.mark.parametrize("kind", ["general", "light", "reference"])
 def test_a_clip_in_a_padded_batch_is_what_it_is_alone(kind: str) -> None:
     adapter = make(kind).eval()
     features = torch.randn(4, 61, DIM)
@@ -59,7 +58,7 @@ def test_a_clip_in_a_padded_batch_is_what_it_is_alone(kind: str) -> None:
         torch.testing.assert_close(together[row, :frames], alone[0], rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["general", "reference"])
+@pytest.mark.parametrize("kind", ["general", "light", "reference"])
 def test_padding_changes_no_output_gradient_or_statistic_in_training(kind: str) -> None:
     features = torch.randn(2, 40, DIM)
     padded = torch.cat([features, torch.full((2, 25, DIM), 7.0)], dim=1)
@@ -150,7 +149,7 @@ def test_every_frame_depends_on_exactly_the_steps_it_claims() -> None:
 
 
 def test_misuse_is_refused() -> None:
-    with pytest.raises(ValueError, match="24 channels cannot be split into 4 groups"):
+    with pytest.raises(ValueError, match="a waist of 6 channels cannot be split into 4 groups"):
         Bottleneck(24, 32, groups=4)
     adapter = make("general").train()
     with pytest.raises(ValueError, match="at least 2 real steps"):

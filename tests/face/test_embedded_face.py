@@ -1,5 +1,7 @@
 """The face model that ships: what its card promises."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +10,10 @@ import pytest
 from unitaf.build import EMBEDDED_FACES, build_face
 from unitaf.config import AutoFaceConfig, FaceModelConfig
 from unitaf.errors import ConfigError
+from unitaf.face.channel_mixing import EYES_AND_HEAD
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.metrics import lips
-from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS
+from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS, column_indices
 from unitaf.tts.hibari import Hibari
 from unitaf.tts.kokoro.engine import Kokoro
 from unitaf.tts.kokoro.files import KokoroFiles
@@ -137,3 +140,30 @@ def test_it_is_small_and_says_where_it_is_from() -> None:
     for folder in EMBEDDED_FACES.iterdir():
         assert sum(file.stat().st_size for file in folder.iterdir()) <= 5e6
         assert "synthetic" in (folder / "MODEL_CARD.md").read_text()
+
+
+def test_what_cannot_be_heard_is_moved_by_the_rules(
+    lines: tuple[list[Utterance], list[Speech]],
+) -> None:
+    columns = column_indices(CHANNELS, EYES_AND_HEAD)
+    ruled = VisemeAnimator().animate(*lines, _FPS)
+    for found, expected in zip(moved(lines, None), ruled, strict=True):
+        np.testing.assert_allclose(
+            found.curves[:, columns], expected.curves[:, columns], rtol=0.0, atol=1e-6
+        )
+
+
+def test_it_costs_a_worker_no_torch() -> None:
+    code = """
+import sys
+from unitaf.build import build_face
+from unitaf.config import AutoFaceConfig
+from unitaf.tts.hibari import Hibari
+from unitaf.types import Utterance
+said, engine = [Utterance("a", "Hello.")], Hibari()
+face = build_face(AutoFaceConfig(), engine)
+(motion,) = face.animate(said, engine.synthesize(said), 60.0)
+assert motion.curves.any() and face.fingerprint.startswith("face_model")
+sys.exit("torch" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -2,13 +2,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from unitaf.face.adapter import FeatureAdapter
+from unitaf.face.adapter import AdapterSizes, FeatureAdapter
 from unitaf.face.decoder import FrameGrid
+from unitaf.face.emotion_channels import emotion_channels
 from unitaf.face.expression import (
     CrossAttentionResidual,
     EmotionResidual,
     FilmResidual,
-    emotion_channels,
 )
 from unitaf.face.model import Residual
 from unitaf.rigs.arkit import CHANNELS
@@ -36,7 +36,9 @@ def prefix(lengths: list[int]) -> Tensor:
 
 
 def grid_of(steps: list[int], frames: list[int]) -> FrameGrid:
-    return FeatureAdapter(DIM, 80.0, 8, 30.0, groups=1).grid(prefix(steps), prefix(frames))
+    return FeatureAdapter(DIM, 80.0, 8, 30.0, AdapterSizes(groups=1)).grid(
+        prefix(steps), prefix(frames)
+    )
 
 
 def batch() -> tuple[Tensor, Tensor, Tensor]:

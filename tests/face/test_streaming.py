@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from unitaf.face.adapter import FeatureAdapter, ReferenceAdapter
+from unitaf.face.adapter import AdapterSizes, FeatureAdapter, ReferenceAdapter
 from unitaf.face.calming import MoodAverage
 from unitaf.face.decoder import TcnDecoder, make_head
 from unitaf.face.expression import EmotionResidual, FilmResidual
@@ -19,6 +19,9 @@ def make_adapter(kind: str, feature_rate: float, fps: float) -> Adapter:
     adapter: Adapter
     if kind == "reference":
         adapter = ReferenceAdapter(DIM, feature_rate, OUT)
+    elif kind == "light":
+        sizes = AdapterSizes(groups=1, waist=6, reads_first=True)
+        adapter = FeatureAdapter(DIM, feature_rate, OUT, fps, sizes)
     else:
         adapter = FeatureAdapter(DIM, feature_rate, OUT, fps)
     for parameter in adapter.parameters():
@@ -59,6 +62,8 @@ def streamed(stream: FeatureStream, features: Tensor, chunk: int, frames: int) -
         ("general", 80.0, 29.97),
         ("general", 50.0, 60.0),
         ("general", 22050 / 256, 25.0),
+        ("light", 80.0, 30.0),
+        ("light", 22050 / 256, 25.0),
         ("reference", 50.0, 25.0),
     ],
 )

@@ -16,7 +16,7 @@ from unitaf.data.clips import Clip
 from unitaf.data.corpus import CATALOG_SCHEMA, CorpusInfo
 from unitaf.data.features import FeatureSet
 from unitaf.data.payloads import encode_clips, encode_features
-from unitaf.face.expression import emotion_channels
+from unitaf.face.emotion_channels import emotion_channels
 from unitaf.losses import MouthWeighting, face_geometry
 from unitaf.pipelines.training_step import ClipBatch, FaceMeasure
 from unitaf.rigs.arkit import CHANNELS as CANONICAL

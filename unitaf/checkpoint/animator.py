@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-from unitaf.checkpoint.description import PIVOT, FeatureSpace, read_face_model_description
+from unitaf.checkpoint.description import (
+    PIVOT,
+    FeatureSpace,
+    read_face_model_description,
+    read_tensors,
+)
+from unitaf.errors import ConfigError
+from unitaf.face.animator import FaceModelAnimator
+from unitaf.face.network_graph import NetworkShape
+from unitaf.face.processor_network import ProcessorNetwork
 from unitaf.types import FaceAnimator, FaceMotion, Speech, Utterance
 
 
@@ -58,7 +67,7 @@ class CheckpointAnimator:
     def animate(
         self, utterances: Sequence[Utterance], speeches: Sequence[Speech], fps: float
     ) -> list[FaceMotion]:
-        """Animate every speech, in order; see `face.model.FaceModelAnimator`.
+        """Animate every speech, in order; see `face.animator.FaceModelAnimator`.
 
         Raises:
             InputError: If a speech is empty.
@@ -68,7 +77,34 @@ class CheckpointAnimator:
 
     @cached_property
     def _animator(self) -> FaceAnimator:
-        # Brings torch, which who only plans or counts does not need.
-        from unitaf.checkpoint.face_model import load_face_model
+        if self._device != "cpu":
+            # Brings torch, which a worker without a GPU does not need.
+            from unitaf.checkpoint.face_model import load_face_model
 
-        return load_face_model(self._uri, self._device).animator(self._style)
+            return load_face_model(self._uri, self._device).animator(self._style)
+        described = self._described
+        return FaceModelAnimator(
+            self._processor_network(),
+            described.channels,
+            described.fingerprint(self._style),
+            described.licence,
+        )
+
+    def _processor_network(self) -> ProcessorNetwork:
+        described = self._described
+        tensors = read_tensors(self._uri, described)
+        shape = NetworkShape(
+            feature_dim=described.features.dim,
+            encoder_dim=described.encoder.dim,
+            num_channels=len(described.channels),
+            num_styles=len(described.styles) + 1,
+            has_expression=described.has_expression,
+            sizes=described.sizes,
+        )
+        rates, style_id = (described.features.rate, described.fps), described.style_id(self._style)
+        try:
+            return ProcessorNetwork(tensors, shape, rates, described.channels, style_id)
+        except ValueError as error:
+            raise ConfigError(
+                f"{self._uri} does not hold the network that it describes: {error}"
+            ) from error

@@ -1,10 +1,20 @@
-"""What a face model's checkpoint says about itself; to be read without loading the network."""
+"""What a face model's checkpoint says about itself; to be read without torch."""
 
+import hashlib
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Shaped
 from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.numpy import load
 
-from unitaf.checkpoint.files import DESCRIPTION_FILE, Described, parse_description
+from unitaf.checkpoint.files import (
+    DESCRIPTION_FILE,
+    WEIGHTS_FILE,
+    Described,
+    parse_description,
+)
 from unitaf.config import NetworkSizes
 from unitaf.errors import ConfigError
 from unitaf.storage import open_storage
@@ -93,7 +103,7 @@ class FaceModelDescription(Described):
 
     def fingerprint(self, style: str) -> str:
         """Return what changes whenever the same speech could give another motion."""
-        return f"face_model/4 {self.weights_sha256[:16]} style={style}"
+        return f"face_model/5 {self.weights_sha256[:16]} style={style}"
 
 
 def read_face_model_description(uri: str) -> FaceModelDescription:
@@ -107,3 +117,24 @@ def read_face_model_description(uri: str) -> FaceModelDescription:
         raise ConfigError(f"{uri} is not a checkpoint: it has no {DESCRIPTION_FILE}")
     data = storage.read(DESCRIPTION_FILE)
     return parse_description(FaceModelDescription, data, f"{uri}/{DESCRIPTION_FILE}")
+
+
+def read_tensors(uri: str, described: FaceModelDescription) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """Read a checkpoint's weights.
+
+    Raises:
+        ConfigError: If they are damaged.
+    """
+    weights = open_storage(uri).read(WEIGHTS_FILE)
+    if hash_weights(weights) != described.weights_sha256:
+        raise ConfigError(f"{uri}/{WEIGHTS_FILE} is damaged: it has another hash than described")
+    try:
+        tensors: dict[str, Shaped[np.ndarray, "..."]] = load(weights)
+    except SafetensorError as error:
+        raise ConfigError(f"{uri}/{WEIGHTS_FILE} cannot be read: {error}") from error
+    return tensors
+
+
+def hash_weights(weights: bytes) -> str:
+    """Return what a description calls `weights_sha256`."""
+    return hashlib.sha256(weights).hexdigest()

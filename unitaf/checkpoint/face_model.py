@@ -7,29 +7,32 @@ A checkpoint lies on a disk or an S3 server. Its weights are written first and i
 so a folder with a description is whole.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from unitaf.checkpoint.description import (
     PIVOT,
     FaceModelDescription,
+    hash_weights,
     read_face_model_description,
+    read_tensors,
 )
 from unitaf.checkpoint.devices import check_device
 from unitaf.checkpoint.files import DESCRIPTION_FILE, WEIGHTS_FILE
 from unitaf.errors import ConfigError
-from unitaf.face.adapter import FeatureAdapter
+from unitaf.face.adapter import AdapterSizes, FeatureAdapter
+from unitaf.face.animator import FaceModelAnimator
 from unitaf.face.calming import MoodAverage
 from unitaf.face.decoder import TcnDecoder, make_head
-from unitaf.face.expression import EmotionResidual, emotion_channels
-from unitaf.face.model import FaceModel, FaceModelAnimator
+from unitaf.face.emotion_channels import emotion_channels
+from unitaf.face.expression import EmotionResidual
+from unitaf.face.model import FaceModel, TorchNetwork
 from unitaf.face.unitalker import differences
-from unitaf.storage import Storage, open_storage
+from unitaf.storage import Storage
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +43,15 @@ class FaceModelCheckpoint:
     model: FaceModel
 
     def animator(self, style: str = PIVOT) -> FaceModelAnimator:
-        """Return the animator that moves in a style.
+        """Return the animator that moves in a style, on the device that the model is on.
 
         Raises:
             ConfigError: If there is no such style.
         """
         described = self.description
         return FaceModelAnimator(
-            self.model,
+            TorchNetwork(self.model, described.style_id(style)),
             described.channels,
-            described.style_id(style),
             described.fingerprint(style),
             described.licence,
         )
@@ -63,8 +65,12 @@ def build_face_model(described: FaceModelDescription) -> FaceModel:
         features.rate,
         described.encoder.dim,
         described.fps,
-        num_blocks=sizes.adapter_blocks,
-        groups=sizes.adapter_groups,
+        AdapterSizes(
+            num_blocks=sizes.adapter_blocks,
+            groups=sizes.adapter_groups,
+            waist=sizes.adapter_waist,
+            reads_first=sizes.adapter_reads_first,
+        ),
     )
     num_styles = len(described.styles) + 1
     decoder = TcnDecoder(described.encoder.dim, num_styles, sizes.decoder_dim, sizes.style_dim)
@@ -101,7 +107,7 @@ def write_face_model(
     if storage.exists(f"{folder}/{DESCRIPTION_FILE}"):
         raise ConfigError(f"{storage.uri}/{folder} exists already: give the name of a new folder")
     weights = save({name: tensor.contiguous() for name, tensor in state.items()})
-    complete = described.model_copy(update={"weights_sha256": _sha256(weights)})
+    complete = described.model_copy(update={"weights_sha256": hash_weights(weights)})
     if not storage.create(f"{folder}/{WEIGHTS_FILE}", weights).holds:
         # A writer that was killed left them; without a description nobody reads them.
         storage.delete(f"{folder}/{WEIGHTS_FILE}")
@@ -119,13 +125,7 @@ def load_face_model(uri: str, device: str = "cpu") -> FaceModelCheckpoint:
     """
     check_device(device)
     described = read_face_model_description(uri)
-    weights = open_storage(uri).read(WEIGHTS_FILE)
-    if _sha256(weights) != described.weights_sha256:
-        raise ConfigError(f"{uri}/{WEIGHTS_FILE} is damaged: it has another hash than described")
-    try:
-        tensors = load(weights)
-    except SafetensorError as error:
-        raise ConfigError(f"{uri}/{WEIGHTS_FILE} cannot be read: {error}") from error
+    tensors = {k: torch.from_numpy(v) for k, v in read_tensors(uri, described).items()}
     model = build_face_model(described)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     problem = differences(shapes, tensors)
@@ -154,7 +154,3 @@ def describe_face_model(described: FaceModelDescription) -> str:
         losses = ", ".join(f"{name} {value:.4g}" for name, value in stage.losses.items())
         lines.append(f"stage {stage.name}: {stage.steps:,} steps, {stage.clips:,} clips; {losses}")
     return "\n".join(lines)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

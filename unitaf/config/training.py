@@ -78,6 +78,10 @@ class NetworkSizes(Settings):
 
     adapter_blocks: int = Field(3, ge=2)
     adapter_groups: int = Field(8, ge=1)
+    adapter_waist: int | None = Field(None, ge=1, description="Empty: a quarter of the input.")
+    adapter_reads_first: bool = Field(
+        False, description="Work at the face's rate, not at the features': cheaper, coarser."
+    )
     decoder_dim: int = Field(256, ge=1)
     style_dim: int = Field(64, ge=1)
     expression_dim: int = Field(128, ge=1)

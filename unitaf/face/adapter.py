@@ -9,7 +9,8 @@ Source: UniTAF (Zhou and Nagasaka 2026, arXiv 2602.15651), section 3.1, and its 
 code for the layers.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,120 +18,44 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unitaf import timing
+from unitaf.face.bottleneck import Bottleneck, through
 from unitaf.face.decoder import FrameGrid
 
 WIDTH = 256
 """Channels between the bottlenecks."""
 
 
-class MaskedBatchNorm(nn.Module):
-    """Batch normalisation over the real steps of a padded batch.
+@dataclass(frozen=True, slots=True)
+class AdapterSizes:
+    """What the rates and widths at an adapter's ends do not decide."""
 
-    Without padding it is `torch.nn.BatchNorm1d`, whose state it loads. Each process of a
-    distributed run takes the statistics of its own batch.
-
-    Args:
-        dim: Channels.
-        momentum: Share of a batch in the running statistics.
-        eps: Added to the variance.
-    """
-
-    running_mean: Tensor
-    running_var: Tensor
-    num_batches_tracked: Tensor
-
-    def __init__(self, dim: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.momentum = momentum
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(dim))
-        self.bias = nn.Parameter(torch.zeros(dim))
-        self.register_buffer("running_mean", torch.zeros(dim))
-        self.register_buffer("running_var", torch.ones(dim))
-        self.register_buffer("num_batches_tracked", torch.tensor(0))
-
-    def forward(
-        self, inputs: Float[Tensor, "batch steps dim"], mask: Bool[Tensor, "batch steps"]
-    ) -> Float[Tensor, "batch steps dim"]:
-        """Normalise by the statistics of the batch, and note them."""
-        count = int(mask.sum())
-        if count < 2:
-            raise ValueError(f"batch statistics need at least 2 real steps, not {count}")
-        real, exact = mask[..., None].to(inputs.dtype), self.running_mean.dtype
-        mean = (inputs * real).sum((0, 1), dtype=exact) / count
-        variance = ((inputs - mean).square() * real).sum((0, 1)) / count
-        with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
-            self.num_batches_tracked += 1
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return torch.addcmul(self.bias - mean * scale, inputs, scale)
-
-    def running_affine(self) -> tuple[Float[Tensor, " dim"], Float[Tensor, " dim"]]:
-        """Return the scale and the shift that the running statistics amount to."""
-        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
-        return scale, self.bias - self.running_mean * scale
+    num_blocks: int = 3
+    """Bottlenecks in all, at least 2."""
+    groups: int = 8
+    """Groups of their middle convolutions."""
+    waist: int | None = None
+    """Channels of those; None for a quarter of a bottleneck's input."""
+    reads_first: bool = False
+    """Whether the features are read at the frames' times before all bottlenecks."""
 
 
-class Bottleneck(nn.Module):
-    """A residual bottleneck over time: 1x1, grouped convolution over three steps, 1x1.
-
-    Args:
-        in_dim: Input channels; the waist is a quarter of them.
-        out_dim: Output channels.
-        groups: Groups of the middle convolution; must divide the waist.
-        stride: Steps between outputs; output i stands at input i * stride.
-
-    Raises:
-        ValueError: If the groups do not divide the waist.
-    """
-
-    def __init__(self, in_dim: int, out_dim: int, groups: int, stride: int = 1) -> None:
-        super().__init__()
-        waist = in_dim // 4
-        if waist == 0 or waist % groups:
-            raise ValueError(f"a quarter of {in_dim} channels cannot be split into {groups} groups")
-        self.stride = stride
-        self.conv1 = nn.Conv1d(in_dim, waist, 1, bias=False)
-        self.bn1 = MaskedBatchNorm(waist)
-        self.conv2 = nn.Conv1d(waist, waist, 3, stride=stride, padding=1, groups=groups, bias=False)
-        self.bn2 = MaskedBatchNorm(waist)
-        self.conv3 = nn.Conv1d(waist, out_dim, 1, bias=False)
-        self.bn3 = MaskedBatchNorm(out_dim)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or in_dim != out_dim:
-            self.shortcut = nn.Conv1d(in_dim, out_dim, 1, stride=stride, bias=False)
-        for module in self.modules():
-            if isinstance(module, nn.Conv1d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(
-        self, inputs: Float[Tensor, "batch steps in_dim"], mask: Bool[Tensor, "batch steps"]
-    ) -> Float[Tensor, "batch strides out_dim"]:
-        """Convolve the real steps; what lies outside a clip counts as zero."""
-        kept = mask[:, :: self.stride]
-        hidden = _normed(inputs, self.conv1, self.bn1, mask).relu_() * mask[..., None]
-        hidden = _normed(hidden, self.conv2, self.bn2, kept).relu_()
-        hidden = _normed(hidden, self.conv3, self.bn3, kept)
-        around = inputs
-        if isinstance(self.shortcut, nn.Conv1d):
-            around = _convolved(inputs, self.shortcut, self.shortcut.weight)
-        return (hidden + around).relu_()
+DEFAULT_SIZES = AdapterSizes()
 
 
 class FeatureAdapter(nn.Module):
     """Features of any width and rate in, an audio encoder's features at the frames of any fps out.
 
     UniTAF's adapter with its stride replaced by reading at exact frame times: bottlenecks at the
-    feature rate, linear reading on the sample clock, one more bottleneck at the frame rate.
+    feature rate, linear reading on the sample clock, one more bottleneck at the frame rate. Where
+    features come much faster than frames, reading first makes it cheaper: all bottlenecks then work
+    at the frame rate, and shortcuts to more channels have no weights.
 
     Args:
         feature_dim: Width of the engine's features.
         feature_rate: Steps a second.
         out_dim: Width of the audio encoder's features.
         fps: Frames a second.
-        num_blocks: Bottlenecks in all, at least 2.
-        groups: Groups of their middle convolutions.
+        sizes: Of the bottlenecks.
     """
 
     def __init__(
@@ -139,24 +64,25 @@ class FeatureAdapter(nn.Module):
         feature_rate: float,
         out_dim: int,
         fps: float,
-        num_blocks: int = 3,
-        groups: int = 8,
+        sizes: AdapterSizes = DEFAULT_SIZES,
     ) -> None:
         super().__init__()
         self.feature_dim = feature_dim
         self.feature_rate = feature_rate
         self.fps = fps
         self._ratio = timing.exact_rate(feature_rate) / timing.exact_rate(fps)
-        self.head = Bottleneck(feature_dim, WIDTH, groups)
-        self.blocks = nn.ModuleList(Bottleneck(WIDTH, WIDTH, groups) for _ in range(num_blocks - 2))
-        self.tail = Bottleneck(WIDTH, out_dim, groups)
+        self.reads_first = sizes.reads_first
+        block = partial(Bottleneck, groups=sizes.groups, waist=sizes.waist, pads=sizes.reads_first)
+        self.head = block(feature_dim, WIDTH)
+        self.blocks = nn.ModuleList(block(WIDTH, WIDTH) for _ in range(sizes.num_blocks - 2))
+        self.tail = block(WIDTH, out_dim)
         self.norm = nn.LayerNorm(out_dim)
         self.audio_scale = nn.Parameter(torch.tensor(1.0))
 
     @property
     def frame_context(self) -> float:
         """How many frames a frame looks ahead and back."""
-        return 1.0
+        return 2.0 + len(self.blocks) if self.reads_first else 1.0
 
     def step_at(self, frame: int) -> int:
         """Return the last step that does not lie after a frame."""
@@ -164,7 +90,7 @@ class FeatureAdapter(nn.Module):
 
     def step_span(self, frame: int) -> tuple[int, int]:
         """Return the first and the last step that a frame is read from."""
-        reach = 1 + len(self.blocks)
+        reach = 0 if self.reads_first else 1 + len(self.blocks)
         return self.step_at(frame) - reach, self.step_at(frame) + 1 + reach
 
     def grid(
@@ -191,8 +117,14 @@ class FeatureAdapter(nn.Module):
         grid: FrameGrid,
     ) -> Float[Tensor, "batch frames out_dim"]:
         """Adapt; padded frames come out as anything."""
-        hidden = _through([self.head, *self.blocks], features, step_mask)
-        frames: Tensor = self.norm(self.tail(grid.read(hidden), grid.mask))
+        blocks = [self.head, *self.blocks]
+        if self.reads_first:
+            hidden = grid.read(features)
+            for block in blocks:
+                hidden = block(hidden, grid.mask)
+        else:
+            hidden = grid.read(through(blocks, features, step_mask))
+        frames: Tensor = self.norm(self.tail(hidden, grid.mask))
         return frames * self.audio_scale
 
 
@@ -268,7 +200,7 @@ class ReferenceAdapter(nn.Module):
         missing = max(2 * num_frames - 1 - features.shape[1], 0)
         features = functional.pad(features, (0, 0, 0, missing))
         step_mask = functional.pad(step_mask, (0, missing))
-        hidden = _through([self.head, *self.blocks, self.tail], features, step_mask)
+        hidden = through([self.head, *self.blocks, self.tail], features, step_mask)
         frames: Tensor = self.norm(hidden[:, :num_frames])
         return frames * self.audio_scale
 
@@ -284,45 +216,3 @@ def _grid(
     last = (step_mask.sum(1, keepdim=True) - 1).to(torch.float64)
     positions = torch.minimum(start + frames * ratio, last)
     return FrameGrid(positions * frame_mask, frame_mask)
-
-
-def _through(
-    blocks: Sequence[nn.Module],
-    features: Float[Tensor, "batch steps feature_dim"],
-    mask: Bool[Tensor, "batch steps"],
-) -> Float[Tensor, "batch out_steps dim"]:
-    hidden = torch.where(mask[..., None], features, 0.0)
-    for block in blocks:
-        hidden = block(hidden, mask)
-    return hidden
-
-
-def _normed(
-    inputs: Float[Tensor, "batch steps in_dim"],
-    conv: nn.Conv1d,
-    norm: MaskedBatchNorm,
-    mask: Bool[Tensor, "batch strides"],
-) -> Float[Tensor, "batch strides out_dim"]:
-    """Convolve and normalise; with running statistics both are one convolution."""
-    if norm.training:
-        normalised: Tensor = norm(_convolved(inputs, conv, conv.weight), mask)
-        return normalised
-    scale, shift = norm.running_affine()
-    return _convolved(inputs, conv, conv.weight * scale[:, None, None], shift)
-
-
-def _convolved(
-    inputs: Float[Tensor, "batch steps in_dim"],
-    conv: nn.Conv1d,
-    weight: Float[Tensor, "out_dim in_dim_of_group kernel"],
-    bias: Float[Tensor, " out_dim"] | None = None,
-) -> Float[Tensor, "batch strides out_dim"]:
-    """Convolve along the steps with a convolution's shape and another weight."""
-    stride = conv.stride[0]
-    if conv.kernel_size[0] == 1:
-        return functional.linear(inputs[:, ::stride], weight[:, :, 0], bias)
-    channels_first = inputs.transpose(1, 2)
-    convolved = functional.conv1d(
-        channels_first, weight, bias, stride, padding=1, groups=conv.groups
-    )
-    return convolved.transpose(1, 2)

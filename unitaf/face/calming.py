@@ -10,15 +10,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-WINDOW_S = 0.3
-"""Length of the Hann window."""
+from unitaf.face.emotion_channels import calming_window
 
 
 class MoodAverage(nn.Module):
     """Averages some channels over a Hann window around each frame. It has no weights.
 
     Args:
-        is_mood: Of each channel, whether it is averaged; see `expression.emotion_channels`.
+        is_mood: Of each channel, whether it is averaged; see `emotion_channels.emotion_channels`.
         fps: Frames a second.
     """
 
@@ -27,12 +26,12 @@ class MoodAverage(nn.Module):
 
     def __init__(self, is_mood: Sequence[bool], fps: float) -> None:
         super().__init__()
-        self.frame_context = round(0.5 * WINDOW_S * fps)
+        window = torch.from_numpy(calming_window(fps))
+        self.frame_context = len(window) // 2
         """How many frames a frame looks ahead and back."""
-        window = torch.hann_window(2 * self.frame_context + 3, periodic=False)[1:-1]
         columns = torch.tensor([i for i, chosen in enumerate(is_mood) if chosen], dtype=torch.long)
         self.register_buffer("columns", columns, persistent=False)
-        self.register_buffer("window", window / window.sum(), persistent=False)
+        self.register_buffer("window", window, persistent=False)
 
     def forward(
         self, curves: Float[Tensor, "batch frames channels"], mask: Bool[Tensor, "batch frames"]
@@ -43,14 +42,12 @@ class MoodAverage(nn.Module):
             curves: At the model's frame rate.
             mask: True on real frames, which stand first in every row.
         """
+        around = torch.arange(curves.shape[1] + len(self.window) - 1, device=curves.device)
         last = mask.sum(1, keepdim=True).clamp(min=1) - 1
-        frames = torch.arange(curves.shape[1], device=curves.device)
+        near = torch.minimum((around - self.frame_context).clamp(min=0), last)
         rows = torch.arange(len(curves), device=curves.device)[:, None]
-        moods = curves[..., self.columns]
-        total = torch.zeros_like(moods)
-        for place, weight in enumerate(self.window):
-            near = (frames + place - self.frame_context).clamp(min=0)
-            total = total + weight * moods[rows, torch.minimum(near, last)]
+        moods = curves[..., self.columns][rows, near]
+        total = moods.unfold(1, len(self.window), 1) @ self.window
         calmed = curves.clone()
         calmed[..., self.columns] = total
         return calmed

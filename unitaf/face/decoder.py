@@ -10,6 +10,7 @@ Source: UniTalker, arXiv 2408.00762, section 3.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -63,13 +64,28 @@ class FrameGrid:
         return FrameGrid(torch.minimum(positions, last) * mask, mask)
 
     def read(self, values: Float[Tensor, "batch steps dim"]) -> Float[Tensor, "batch frames dim"]:
-        """Return the sequence at the grid's positions, linear between its steps."""
-        positions = self.positions.to(values.device)
-        left = positions.long().clamp(max=max(values.shape[1] - 2, 0))
-        right = (left + 1).clamp(max=values.shape[1] - 1)
-        share = (positions - left)[..., None].to(values.dtype)
-        rows = torch.arange(len(values), device=values.device)[:, None]
-        return torch.lerp(values[rows, left], values[rows, right], share)
+        """Return the sequence at the grid's positions, linear between its steps.
+
+        No step beyond a clip's last is looked at.
+        """
+        before, after, share = (part.to(values.device) for part in self._parts)
+        first = torch.arange(len(values), device=values.device)[:, None] * values.shape[1]
+        rows = values.flatten(0, 1)
+        left = rows.index_select(0, (first + before).flatten())
+        right = rows.index_select(0, (first + after).flatten())
+        mixed = torch.lerp(left, right, share.to(values.dtype).flatten()[:, None])
+        return mixed.reshape(*before.shape, -1)
+
+    @cached_property
+    def _parts(
+        self,
+    ) -> tuple[
+        Int[Tensor, "batch frames"], Int[Tensor, "batch frames"], Float[Tensor, "batch frames"]
+    ]:
+        """The step before each frame, the one after it, and how far it lies behind the first."""
+        before = self.positions.floor()
+        after = self.positions.ceil()
+        return before.long(), after.long(), self.positions - before
 
 
 class TcnBlock(nn.Module):

@@ -19,18 +19,6 @@ from torch.nn import functional
 
 from unitaf.face.decoder import FrameGrid
 
-LIP_PREFIXES = ("jaw", "mouth", "tongue")
-"""How the names of the channels begin that shape speech, except `CORNER_PREFIXES`."""
-
-CORNER_PREFIXES = ("mouthsmile", "mouthfrown", "mouthdimple")
-"""The corners of the mouth: they show a mood, and part no lips."""
-
-
-def emotion_channels(channels: Sequence[str]) -> list[bool]:
-    """Say of each channel whether an emotion may move it and leave speech as it is."""
-    names = [name.lower() for name in channels]
-    return [n.startswith(CORNER_PREFIXES) or not n.startswith(LIP_PREFIXES) for n in names]
-
 
 class EmotionResidual(nn.Module):
     """The residual that the paper describes: emotion decides, lip channels are left alone.
@@ -40,7 +28,8 @@ class EmotionResidual(nn.Module):
 
     Args:
         feature_dim: Width of the engine's features.
-        is_free: Of each channel, whether the residual may move it; see `emotion_channels`.
+        is_free: Of each channel, whether the residual may move it; see
+            `emotion_channels.emotion_channels`.
         emotion_dim: Numbers of an emotion.
         dim: Width inside.
         num_blocks: Convolutions over three frames.

@@ -2,27 +2,22 @@
 
 ``curves = calming(mouth + expression(mouth))`` with ``mouth = head(decoder(adapter(features)))``.
 Conventions: masks are true where a step or frame is real; the model runs at its adapter's frame
-rate and `FaceModelAnimator` reads its curves at the times of any other. This module knows nothing
-about files or configuration.
+rate and `animator.FaceModelAnimator` reads its curves at the times of any other. This module knows
+nothing about files or configuration.
 
 Source: UniTAF (Zhou and Nagasaka 2026, arXiv 2602.15651).
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
-from unitaf import timing
-from unitaf.errors import InputError
 from unitaf.face.adapter import FeatureAdapter, ReferenceAdapter
 from unitaf.face.calming import MoodAverage
 from unitaf.face.decoder import FrameGrid, TcnDecoder
 from unitaf.face.expression import CrossAttentionResidual, EmotionResidual, FilmResidual
-from unitaf.rigs.arkit import BLENDSHAPES, CHANNELS, column_indices
-from unitaf.types import FaceMotion, Speech, Utterance
+from unitaf.types import Emotion
 
 Adapter = FeatureAdapter | ReferenceAdapter
 Residual = EmotionResidual | FilmResidual | CrossAttentionResidual
@@ -115,100 +110,51 @@ class FaceModel(nn.Module):
         return self.decode(features, step_mask, grid, style_ids, emotion)
 
 
-class FaceModelAnimator:
-    """A `types.FaceAnimator` that asks a trained `FaceModel`.
-
-    Clips are decoded one at a time: a take's bytes may not depend on what it is batched with.
+class TorchNetwork:
+    """An `animator.ClipNetwork`: a `FaceModel` in one style.
 
     Args:
         model: Used in evaluation mode, on the device that it is on.
-        channels: The names of the model's curves, in order; canonical channels not among them stay
-            at rest.
         style_id: Whose style to move in; the decoder's last row is nobody's.
-        fingerprint: Changes with the weights.
-        licence: What the weights' terms ask of their output.
 
     Raises:
-        ValueError: If a channel is not an ARKit channel or the style does not exist.
+        ValueError: If the style does not exist.
     """
 
-    def __init__(
-        self,
-        model: FaceModel,
-        channels: Sequence[str],
-        style_id: int,
-        fingerprint: str,
-        licence: str,
-    ) -> None:
+    def __init__(self, model: FaceModel, style_id: int) -> None:
         num_styles = model.decoder.styles.num_embeddings
         if not 0 <= style_id < num_styles:
             raise ValueError(f"style_id must lie in 0 to {num_styles - 1}, not {style_id}")
         self._model = model.eval()
-        self._columns = column_indices(CHANNELS, channels)
         self._style_id = style_id
-        self._fingerprint = fingerprint
-        self._licence = licence
 
     @property
-    def fingerprint(self) -> str:
-        """Changes whenever the same speech could give another motion."""
-        return self._fingerprint
+    def feature_dim(self) -> int:
+        """Width of the features that it reads."""
+        return self._model.adapter.feature_dim
 
     @property
-    def licence(self) -> str:
-        """The terms of the weights, in one line."""
-        return self._licence
+    def feature_rate(self) -> float:
+        """Steps of features a second."""
+        return self._model.adapter.feature_rate
 
-    def load(self) -> None:
-        """Do nothing: the model is here."""
+    @property
+    def fps(self) -> float:
+        """Frames a second that come out."""
+        return self._model.fps
 
-    def animate(
-        self, utterances: Sequence[Utterance], speeches: Sequence[Speech], fps: float
-    ) -> list[FaceMotion]:
-        """Animate every speech, in order, on the canonical channels at any frame rate.
-
-        Raises:
-            InputError: If a speech is empty.
-            ValueError: If the features are not those that the model was trained on.
-        """
-        return [
-            FaceMotion(self._curves(utterance, speech, fps), CHANNELS, fps)
-            for utterance, speech in zip(utterances, speeches, strict=True)
-        ]
-
-    def _curves(
-        self, utterance: Utterance, speech: Speech, fps: float
+    def decode(
+        self, features: Float32[np.ndarray, "steps dim"], frames: int, emotion: Emotion
     ) -> Float32[np.ndarray, "frames channels"]:
-        own = self._decoded(utterance, speech)
-        frames = timing.num_frames(speech.num_samples, speech.sample_rate, fps)
-        times = timing.frame_times(frames, fps)
-        curves = np.zeros((frames, len(CHANNELS)), np.float32)
-        curves[:, self._columns] = timing.resample_linear(own, self._model.fps, times)
-        curves[:, : len(BLENDSHAPES)] = curves[:, : len(BLENDSHAPES)].clip(0.0, 1.0)
-        return curves
-
-    def _decoded(
-        self, utterance: Utterance, speech: Speech
-    ) -> Float32[np.ndarray, "frames channels"]:
-        """Return the model's own curves, at its own frame rate."""
-        adapter = self._model.adapter
-        found = (speech.features.shape[1], speech.feature_rate)
-        if found != (adapter.feature_dim, adapter.feature_rate):
-            raise ValueError(
-                f"the face model was trained on {adapter.feature_dim} features at "
-                f"{adapter.feature_rate} Hz; this engine gives {found[0]} at {found[1]} Hz"
-            )
-        if len(speech.features) == 0 or speech.num_samples == 0:
-            raise InputError(utterance.id, "the speech is empty, so it cannot move a face")
-        device = adapter.audio_scale.device
-        features = torch.from_numpy(speech.features)[None].to(device)
-        frames = timing.num_frames(speech.num_samples, speech.sample_rate, adapter.fps)
+        """Return the curves of a clip, not yet clipped."""
+        device = self._model.adapter.audio_scale.device
+        batch = torch.from_numpy(features)[None].to(device)
         with torch.inference_mode():
             curves: Tensor = self._model(
-                features,
-                torch.ones(features.shape[:2], dtype=torch.bool, device=device),
+                batch,
+                torch.ones(batch.shape[:2], dtype=torch.bool, device=device),
                 torch.ones((1, frames), dtype=torch.bool, device=device),
                 torch.tensor([self._style_id], device=device),
-                torch.tensor([utterance.emotion], device=device),
+                torch.tensor([emotion], device=device),
             )
         return curves[0].cpu().numpy()

@@ -35,7 +35,7 @@ from unitaf.checkpoint.describe import checkpoint_licence
 from unitaf.checkpoint.description import FaceModelDescription, MouthInterval
 from unitaf.config import TrainConfig, check_train_config, dump_config
 from unitaf.errors import BackendError, ConfigError
-from unitaf.face.expression import emotion_channels
+from unitaf.face.emotion_channels import emotion_channels
 from unitaf.losses import (
     FaceGeometry,
     MouthWeighting,

@@ -21,6 +21,7 @@ from jaxtyping import Float32
 
 from unitaf.errors import InputError
 from unitaf.marks import without_emphasis
+from unitaf.onnx_session import one_thread_session
 from unitaf.tts.alignment import warp_to_recording
 from unitaf.tts.delivery import pace
 from unitaf.tts.emphasis import emphasise, pitches_of, stretches_of
@@ -28,7 +29,6 @@ from unitaf.tts.hibari_graph import DURATIONS, LAST_BLOCK, load_network
 from unitaf.tts.joining import Part, cut_silence, join
 from unitaf.tts.phrasing import audible_steps, level, phones, plan, words
 from unitaf.tts.reading import EnglishReader, SpokenWord
-from unitaf.tts.session import one_thread_session
 from unitaf.tts.tempo import STRETCH
 from unitaf.tts.timeline import fit_to_sound, lay_out, spell
 from unitaf.tts.voices import HIBARI_LICENCE, hibari_model

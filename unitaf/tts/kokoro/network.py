@@ -16,8 +16,8 @@ import onnx
 from jaxtyping import Float32
 from onnx import helper
 
+from unitaf.onnx_session import one_thread_session
 from unitaf.tts.kokoro.alphabet import SYMBOL_IDS
-from unitaf.tts.session import one_thread_session
 from unitaf.tts.tempo import STRETCH, keep_tempo
 
 SAMPLE_RATE = 24000

@@ -1,4 +1,4 @@
-"""How a voice's network runs: one thread an actor, for batching does not help a processor."""
+"""How small networks run on a processor: one thread an actor, for batching does not help there."""
 
 import onnxruntime
 
