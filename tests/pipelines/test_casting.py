@@ -1,5 +1,6 @@
 """Who plays whom, and that another cast makes only the lines of those who changed."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import pytest
 import yaml
 
 from unitaf import generate, open_store
+from unitaf.cli.display import print_preview
 from unitaf.config import GenerateConfig, OutputConfig, check_config
 from unitaf.errors import ConfigError
 from unitaf.pipelines.casting import Cast, casting_of, recorded_voices
 from unitaf.pipelines.first_cast import first_cast
 from unitaf.pipelines.generate import build_work
+from unitaf.pipelines.preview import preview
 from unitaf.pipelines.shards import PlannedShard
 from unitaf.script.casting import read_casting
 from unitaf.storage import open_storage
@@ -122,6 +125,21 @@ def test_mistakes_are_named_before_anything_is_made(
     assert str(file) in str(caught.value)
 
 
+def test_names_that_cast_and_script_do_not_share_are_told_with_their_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script, file = write_script(tmp_path, ("en", "fr")), tmp_path / "cast.csv"
+    file.write_text("speaker,engine\nAnn,stub\nben,stub\n*,stub\nyan,stub\n")
+    found = preview(script, str(tmp_path / "store"), job(str(file)))
+    assert (found.uncast, found.unheard) == ({"ann": 6, "zed": 2}, ("Ann", "yan"))
+    print_preview(found)
+    shown = " ".join(re.sub(r"[│\s]+", " ", capsys.readouterr().out).split())
+    assert "not in the cast 2, with a voice by their name, of 8 lines: ann (6), zed (2)" in shown
+    assert "without a line 2 of the cast: Ann, yan" in shown
+    alone = preview(script, str(tmp_path / "store"), job(None, tts={"kind": "stub"}))
+    assert (alone.uncast, alone.unheard) == ({}, ())
+
+
 def test_another_cast_makes_only_the_lines_of_those_who_changed(
     tmp_path: Path, ray_cluster: str
 ) -> None:
@@ -130,7 +148,7 @@ def test_another_cast_makes_only_the_lines_of_those_who_changed(
     cast.write_text("speaker,engine\nann,stub\nben,stub\n")
     config = check_config({**STUB, "cast": str(cast)}, "test")
     first = generate(script, store, config)
-    assert (first.made, first.takes, first.uncast) == (5, 5, ("zed",))
+    assert (first.made, first.takes, first.uncast, first.unheard) == (5, 5, {"zed": 1}, ())
 
     cast.write_text("speaker,engine,style\nann,stub,\nben,stub,lively\n")
     second = generate(script, store, config)

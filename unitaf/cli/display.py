@@ -1,7 +1,7 @@
 """What the command shows: progress while it works, tables at the end."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
@@ -123,7 +123,7 @@ def print_preview(preview: Preview) -> None:
             *_left_out(counts.left_out),
             ("rejected lines", f"{counts.rejects:,}"),
             *_too_long(preview.too_long),
-            *_uncast(preview.uncast),
+            *_cast(preview.uncast, preview.unheard),
             ("takes needed", f"{counts.unique:,}"),
             ("there already", f"{counts.done:,}"),
             ("to be made", f"{counts.todo:,}"),
@@ -140,11 +140,19 @@ def _left_out(count: int) -> list[tuple[str, str]]:
     return [("not translated or approved", f"{count:,}")] if count else []
 
 
-def _uncast(speakers: Sequence[str]) -> list[tuple[str, str]]:
-    if not speakers:
-        return []
-    shown = ", ".join(speakers[:_SPEAKERS_SHOWN]) + (", ..." if speakers[_SPEAKERS_SHOWN:] else "")
-    return [("not in the cast", f"{len(speakers):,}, with a voice by their name: {shown}")]
+def _cast(uncast: Mapping[str, int], unheard: Sequence[str]) -> list[tuple[str, str]]:
+    pairs = []
+    if uncast:
+        counted = [f"{name} ({count:,})" for name, count in uncast.items()]
+        lines = f"{len(uncast):,}, with a voice by their name, of {sum(uncast.values()):,} lines"
+        pairs.append(("not in the cast", f"{lines}: {_shortened(counted)}"))
+    if unheard:
+        pairs.append(("without a line", f"{len(unheard):,} of the cast: {_shortened(unheard)}"))
+    return pairs
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join([*names[:_SPEAKERS_SHOWN], *(["..."] if names[_SPEAKERS_SHOWN:] else [])])
 
 
 def _too_long(count: int) -> list[tuple[str, str]]:
@@ -173,7 +181,7 @@ def print_report(report: Report) -> None:
         ("rejected lines", _count_by(report.rejects, report.rejects_by_column)),
         *([("off their target", f"{report.off_target:,}")] if report.off_target else []),
         *_too_long(report.too_long),
-        *_uncast(report.uncast),
+        *_cast(report.uncast, report.unheard),
         *_unemphasised(report.unemphasised),
     ]
     if report.made:

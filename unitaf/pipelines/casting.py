@@ -8,6 +8,7 @@ This module starts nothing: engines are built here, which is cheap, and loaded i
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -92,8 +93,8 @@ class Cast:
         self._performers: dict[str, Performer] = {}
         self._by_speaker: dict[tuple[str, str], Performer] = {}
         self._asked = cache(self._find_asked)
-        self.uncast: set[str] = set()
-        """The speakers met that the cast does not name."""
+        self.uncast = Counter[str]()
+        """The speakers met that the cast does not name, with their lines."""
         self.num_unemphasised = 0
         """The lines met with a mark of emphasis that their engine does not follow."""
         if casting is None:
@@ -121,10 +122,16 @@ class Cast:
         """Return who plays a line, and note what of it is not followed."""
         cast = self.config
         if cast is not None and said.speaker and said.speaker not in cast.speakers:
-            self.uncast.add(said.speaker)
+            self.uncast[said.speaker] += 1
         performer = self.performer(said.speaker, said.language)
         self.num_unemphasised += has_emphasis(said.text) and not performer.tts.reads_ipa
         return performer
+
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """The speakers that the cast names and that were not met."""
+        met = {speaker for speaker, _ in self._by_speaker}
+        return () if self.config is None else tuple(sorted(self.config.speakers.keys() - met))
 
     @property
     def config(self) -> CastConfig | None:

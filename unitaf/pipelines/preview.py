@@ -33,8 +33,10 @@ class Preview:
     """Row, line id, column and reason of the first rejected lines."""
     too_long: int
     """Lines whose text has more characters than the script allows."""
-    uncast: tuple[str, ...]
-    """Speakers that the job's cast does not name."""
+    uncast: dict[str, int]
+    """Speakers that the job's cast does not name, with how many lines they have."""
+    unheard: tuple[str, ...]
+    """Speakers that it names and that have no line."""
 
 
 def preview(script: str | Path, store: str, config: GenerateConfig) -> Preview:
@@ -60,9 +62,16 @@ def preview(script: str | Path, store: str, config: GenerateConfig) -> Preview:
     measured = _measured(storage, job.cast.recipe, config)
     wall_s = audio_s / measured.audio_s_per_s + _START_S if counts.todo else 0.0
     payload_bytes = audio_s * measured.bytes_a_second
-    too_long, uncast = job.ledger.num_too_long, tuple(sorted(job.cast.uncast))
     return Preview(
-        counts, audio_s, wall_s, payload_bytes, measured.basis, rejects, too_long, uncast
+        counts,
+        audio_s,
+        wall_s,
+        payload_bytes,
+        measured.basis,
+        rejects,
+        job.ledger.num_too_long,
+        dict(job.cast.uncast.most_common()),
+        job.cast.unheard,
     )
 
 

@@ -62,8 +62,12 @@ class Report:
     """Lines with a target whose take misses it by more than a frame: the engine cannot speak so."""
     too_long: int
     """Lines whose text has more characters than the script's length limit allows."""
-    uncast: tuple[str, ...]
-    """Speakers that the job's cast does not name: each has a voice by the hash of its name."""
+    uncast: dict[str, int]
+    """Speakers that the job's cast does not name, with how many lines they have: each has a voice
+    by the hash of its name."""
+    unheard: tuple[str, ...]
+    """Speakers that the job's cast names and that have no line: perhaps the script spells them
+    otherwise."""
     unemphasised: int
     """Lines with a mark of emphasis that their engine does not follow."""
     audio_s: float
