@@ -38,8 +38,6 @@ STYLES: dict[str, dict[str, float]] = {
 
 _BLOCK = 256
 """Frames computed at once: bounds the memory of long lines."""
-_EYES_BLOCK = 4096
-"""The same for eyes and head alone, which are events far apart."""
 _STREAMS = 6
 _BREATH_PAUSE_S = 0.18
 _LARGEST_SCALE = 1.5
@@ -102,7 +100,7 @@ class VisemeAnimator:
             ValueError: If there are not as many speeches as utterances.
         """
         line = partial(_Line, settings=self._settings)
-        return _animated(line, utterances, speeches, fps, _BLOCK)
+        return _animated(line, utterances, speeches, fps)
 
     def animate_eyes_and_head(
         self, utterances: Sequence[Utterance], speeches: Sequence[Speech], fps: float
@@ -114,7 +112,7 @@ class VisemeAnimator:
             ValueError: If there are not as many speeches as utterances.
         """
         line = partial(_EyesAndHead, settings=self._settings)
-        return _animated(line, utterances, speeches, fps, _EYES_BLOCK)
+        return _animated(line, utterances, speeches, fps)
 
 
 def _animated(
@@ -122,7 +120,6 @@ def _animated(
     utterances: Sequence[Utterance],
     speeches: Sequence[Speech],
     fps: float,
-    block: int,
 ) -> list[FaceMotion]:
     motions = []
     for utterance, speech in zip(utterances, speeches, strict=True):
@@ -133,8 +130,8 @@ def _animated(
             line = make_line(utterance, speech)
         except ValueError as error:
             raise InputError(utterance.id, str(error)) from error
-        for first in range(0, frames, block):
-            curves[first : first + block] = line.at(times[first : first + block]).T
+        for first in range(0, frames, _BLOCK):
+            curves[first : first + _BLOCK] = line.at(times[first : first + _BLOCK]).T
         shapes = curves[:, : len(BLENDSHAPES)]
         np.clip(shapes, 0.0, 1.0, out=shapes)
         motions.append(FaceMotion(curves, CHANNELS, fps))
