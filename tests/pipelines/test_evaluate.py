@@ -64,7 +64,9 @@ def test_lateness_is_told_of_clips_of_more_than_a_second(checkpoint: str, tmp_pa
 
 def test_the_split_and_the_number_of_clips_are_the_users(checkpoint: str, corpus: str) -> None:
     few = STUB.model_copy(update={"split": "train", "max_clips": 2})
-    assert evaluate(checkpoint, corpus, few).clips == 2
+    told: list[tuple[int, int]] = []
+    assert evaluate(checkpoint, corpus, few, lambda *done: told.append(done)).clips == 2
+    assert told == [(1, 2), (2, 2)]
     with pytest.raises(ConfigError, match="no clip with features in the split test"):
         evaluate(checkpoint, corpus, STUB.model_copy(update={"split": "test"}))
 

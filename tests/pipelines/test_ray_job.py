@@ -162,13 +162,15 @@ def stop(
     words: list[object],
     *options: object,
     settings: tuple[str, ...],
-    is_begun: Callable[[], bool],
+    is_begun: Callable[[str], bool],
 ) -> None:
-    """Submit a job, and stop it when it has begun its work."""
+    """Submit a job, and stop it when it has begun its work, as its log or its store shows."""
     name, client = uuid.uuid4().hex, JobSubmissionClient(head["RAY_ADDRESS"])
     submit(head, words, *options, "--no-wait", "--submission-id", name, settings=settings)
-    while client.get_job_status(name) is JobStatus.PENDING or not is_begun():
-        assert not client.get_job_status(name).is_terminal(), client.get_job_logs(name)
+    log = ""
+    while client.get_job_status(name) is JobStatus.PENDING or not is_begun(log):
+        log = client.get_job_logs(name)
+        assert not client.get_job_status(name).is_terminal(), log
         time.sleep(0.1)
     client.stop_job(name)
     while not client.get_job_status(name).is_terminal():
@@ -196,7 +198,7 @@ def test_a_job_that_is_stopped_and_submitted_again_ends_the_same(
     slow = (*settings, "run.num_actors=1")
     store = open_storage(job_store)
 
-    def is_begun() -> bool:
+    def is_begun(_log: str) -> bool:
         return any(store.list("manifests/"))
 
     stop(head, words, *rights(seaweed), settings=slow, is_begun=is_begun)
@@ -233,7 +235,7 @@ def test_recordings_become_a_corpus_though_the_job_is_stopped(
     settings += ("run.shard_size=1", "run.num_actors=1")
     corpus = open_storage(f"{job_store}/corpus")
 
-    def is_begun() -> bool:
+    def is_begun(_log: str) -> bool:
         return any(corpus.list("manifests/"))
 
     stop(head, words, *rights(seaweed), settings=settings, is_begun=is_begun)
@@ -273,7 +275,7 @@ def test_a_corpus_becomes_a_face_model_though_the_job_is_stopped(
 
     state = open_storage(f"{job_store}/stopped")
 
-    def has_saved() -> bool:
+    def has_saved(_log: str) -> bool:
         return any(info.name.endswith("training.pt") for info in state.list("state/"))
 
     saving = (*trained("stopped"), "checkpoint_every_s=0.1")
@@ -296,7 +298,7 @@ def test_an_evaluation_that_is_stopped_and_submitted_again_is_the_same(
     head: dict[str, str], seaweed: SeaweedFS, job_store: str, tmp_path: Path
 ):
     corpus = f"{job_store}/corpus"
-    write_corpus(corpus)
+    write_corpus(corpus, clips=48)
     torch.manual_seed(0)
     state = build_face_model(DESCRIBED).state_dict()
     write_face_model(open_storage(job_store), "model", DESCRIBED, state)
@@ -304,7 +306,11 @@ def test_an_evaluation_that_is_stopped_and_submitted_again_is_the_same(
     out = tmp_path / "figures.json"
     words = ["ray_jobs/evaluate.py", checkpoint, corpus, "--out", out]
     settings = ("tts.kind=stub", "split=val")
-    stop(head, words, *rights(seaweed), settings=settings, is_begun=lambda: True)
+
+    def is_begun(log: str) -> bool:
+        return "evaluate: 1 of 12 clips" in log
+
+    stop(head, words, *rights(seaweed), settings=settings, is_begun=is_begun)
     assert not out.exists()
     assert "visemes" in submit(head, words, *rights(seaweed), settings=settings)
     found = json.loads(out.read_text())["scores"]

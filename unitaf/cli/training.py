@@ -1,8 +1,6 @@
 """``unitaf train`` and ``unitaf evaluate``: a corpus in, a face model and its figures out."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +14,7 @@ from unitaf.config import load_evaluate_config, load_train_config
 
 if TYPE_CHECKING:
     from unitaf.pipelines.evaluate import Evaluation
-    from unitaf.pipelines.training_progress import OnTrainProgress, TrainProgress, TrainReport
+    from unitaf.pipelines.training_progress import TrainProgress, TrainReport
 
 _PLAIN_LINE_EVERY_S = 5.0
 
@@ -31,8 +29,8 @@ def train(
     job = load_train_config(config, set_ or [])
     from unitaf.pipelines.train import train as run
 
-    with _progress_shown() as on_progress:
-        report = run(job, on_progress)
+    shown = _PlainLines()
+    report = run(job, lambda now: shown.print(now.stage, describe_progress(now)))
     _print_report(report)
 
 
@@ -50,7 +48,12 @@ def evaluate(
     job = load_evaluate_config(config, set_ or [])
     from unitaf.pipelines.evaluate import evaluate as run
 
-    found = run(checkpoint, corpus, job)
+    shown = _PlainLines()
+
+    def on_clip(done: int, clips: int) -> None:
+        shown.print("evaluate", f"{done:,} of {clips:,} clips")
+
+    found = run(checkpoint, corpus, job, on_clip)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(found.to_json(), encoding="utf-8")
@@ -63,20 +66,20 @@ def evaluate(
     _print_evaluation(found)
 
 
-@contextmanager
-def _progress_shown() -> Iterator["OnTrainProgress"]:
-    """Print progress on stderr: when the stage changes, at the end, and every few seconds."""
-    console = Console(stderr=True)
-    stage, printed_s = "", 0.0
+class _PlainLines:
+    """Prints progress on stderr: when the stage changes, and every few seconds."""
 
-    def show(progress: "TrainProgress") -> None:
-        nonlocal stage, printed_s
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._stage = ""
+        self._printed_s = 0.0
+
+    def print(self, stage: str, told: str) -> None:
+        """Print how far a stage is, if it is time to."""
         now = time.monotonic()
-        if now - printed_s >= _PLAIN_LINE_EVERY_S or progress.stage != stage:
-            stage, printed_s = progress.stage, now
-            console.print(f"{progress.stage}: {describe_progress(progress)}", highlight=False)
-
-    yield show
+        if now - self._printed_s >= _PLAIN_LINE_EVERY_S or stage != self._stage:
+            self._stage, self._printed_s = stage, now
+            self._console.print(f"{stage}: {told}", highlight=False)
 
 
 def describe_progress(progress: "TrainProgress") -> str:

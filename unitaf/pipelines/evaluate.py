@@ -97,13 +97,19 @@ class Evaluation:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
 
-def evaluate(checkpoint: str, corpus: str, config: EvaluateConfig | None = None) -> Evaluation:
+def evaluate(
+    checkpoint: str,
+    corpus: str,
+    config: EvaluateConfig | None = None,
+    on_clip: Callable[[int, int], None] = lambda done, clips: None,
+) -> Evaluation:
     """Measure a face model on the held-out clips of a corpus, next to baselines.
 
     Args:
         checkpoint: Of a face model.
         corpus: What `prepare` made.
         config: The job.
+        on_clip: Called after every clip, with how many are measured and how many there are.
 
     Raises:
         ConfigError: If checkpoint and corpus do not fit, or there is no clip.
@@ -119,7 +125,7 @@ def evaluate(checkpoint: str, corpus: str, config: EvaluateConfig | None = None)
     itself = _Tally(judge)
     engine = build_tts(config.tts)
     reader = ClipReader(opened)
-    for row in rows:
+    for done, row in enumerate(rows, start=1):
         clip = reader.clip(row)
         features, encoded = (reader.features(row, name) for name in NEEDED)
         waveform = resample(clip.waveform(), clip.sample_rate, engine.sample_rate)
@@ -138,6 +144,7 @@ def evaluate(checkpoint: str, corpus: str, config: EvaluateConfig | None = None)
         itself.add(clip.curves, held)
         for name, predict in predictors.items():
             tallies[name].add(predict(held), held)
+        on_clip(done, len(rows))
     return Evaluation(
         checkpoint=checkpoint,
         corpus=corpus,
