@@ -62,5 +62,7 @@ def test_its_training_jobs_are_some():
         job = load_train_config(f"ray_jobs/embedded/{engine}.yaml")
         assert [stage.name for stage in job.stages][-3:] == ["align", "joint", "expression"]
         assert job.stages[0].name == first
-        start = job.stages[0].init_from
-        assert start is None or read_face_model_description(start).sizes == job.network.sizes
+        if (start := job.stages[0].init_from) is not None:
+            kept = {"decoder_dim", "style_dim"}
+            sizes = read_face_model_description(start).sizes
+            assert sizes.model_dump(include=kept) == job.network.model_dump(include=kept)

@@ -87,4 +87,4 @@ def test_a_model_that_was_trained_on_takes_moves_the_next_ones(
         frames = num_frames(take.speech.num_samples, take.speech.sample_rate, 30)
         assert take.motion.curves.shape == (frames, 61)
         assert np.ptp(take.motion.curves[:, take.motion.channels.index("jawOpen")]) > 0.02
-        assert take.provenance.face.startswith("face_model/4 ")
+        assert take.provenance.face.startswith("face_model/5 ")
