@@ -22,6 +22,25 @@ def test_every_word_goes_to_its_piece(heard: list[str]) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("heard", "expected"),
+    [
+        (
+            ["我们昨天去看海", "她带了iphone手机", "你呢"],
+            ["我们昨天去看海，", "她带了 iPhone 手机。", "“你呢？”"],
+        ),
+        (
+            ["我们昨天去看", "他带了iPhone手机", "呢"],
+            ["我们昨天去看海，", "她带了 iPhone 手机。“你", "呢？”"],
+        ),
+    ],
+)
+def test_where_no_space_stands_between_words_characters_are_shared(
+    heard: list[str], expected: list[str]
+) -> None:
+    assert share_words("我们昨天去看海，她带了 iPhone 手机。“你呢？”", heard) == expected
+
+
 def test_a_piece_in_which_nothing_was_heard_gets_nothing() -> None:
     shares = share_words(TEXT, ["it was the best of times it was the worst of times", "", "it was"])
     assert shares[1] == ""

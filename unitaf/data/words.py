@@ -1,14 +1,22 @@
 """Which words of a long recording belong to which piece of it."""
 
+import re
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 import numpy as np
 from jaxtyping import Int32
 
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_OPENING = "“‘«「『（《〈【(\\["
+_WORD = re.compile(rf"[{_OPENING}]*[{_UNSPACED}][^\w\s{_OPENING}]*|[^\s{_UNSPACED}]+")
+"""A word with the marks around it."""
+
 
 def share_words(text: str, heard: Sequence[str]) -> list[str]:
     """Share the words of a recording out between its pieces, by what was heard in each.
+
+    In a script that puts no space between words a character is a word.
 
     Args:
         text: What the whole recording says.
@@ -20,15 +28,20 @@ def share_words(text: str, heard: Sequence[str]) -> list[str]:
     Raises:
         ValueError: If less than half of the words were heard.
     """
-    words = text.split()
-    said = [_plain(word) for piece in heard for word in piece.split()]
-    edits = _edits(said, [_plain(word) for word in words])
+    written = list(_WORD.finditer(text))
+    words = [_plain(word[0]) for word in written]
+    pieces = [[_plain(word[0]) for word in _WORD.finditer(piece)] for piece in heard]
+    said = [word for piece in pieces for word in piece]
+    edits = _edits(said, words)
     if 2 * edits[-1, -1] > max(len(words), len(said)):
         raise ValueError("less than half of the text's words are heard in the recording")
-    after = _words_after(edits, said, [_plain(word) for word in words])
-    ends = list(accumulate(len(piece.split()) for piece in heard))
+    after = _words_after(edits, said, words)
+    ends = list(accumulate(map(len, pieces)))
     cuts = [0, *(after[end] for end in ends[:-1]), len(words)]
-    return [" ".join(words[start:end]) for start, end in pairwise(cuts)]
+    return [
+        text[written[start].start() : written[end - 1].end()] if end > start else ""
+        for start, end in pairwise(cuts)
+    ]
 
 
 def _edits(said: Sequence[str], words: Sequence[str]) -> Int32[np.ndarray, "said words"]:
