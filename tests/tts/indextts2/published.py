@@ -10,9 +10,14 @@ from torch import Tensor, nn
 
 from benchmarks.indextts2_files import write_settings
 from tests.tts.indextts2 import tiny
+from unitaf.audio import decode_audio
 from unitaf.tts.indextts2 import files
 from unitaf.tts.indextts2.campplus import StyleEncoder
+from unitaf.tts.indextts2.conditioning import EMOTION_ROWS
+from unitaf.tts.indextts2.loading import load_networks
 from unitaf.tts.indextts2.sizes import PUBLISHED_STYLE
+from unitaf.tts.indextts2.voice import mixed_emotion, read_emotion, read_voice
+from unitaf.types import Emotion
 
 CORPUS = (
     "THE WIND WAITS FOR YOU, MY FRIEND.",
@@ -50,6 +55,26 @@ def write_model(folder: Path) -> Path:
     vocoder["activation_post.upsample.filter"] = torch.zeros(1, 1, 12)
     torch.save({"generator": vocoder}, folder / files.VOCODER.name)
     return folder
+
+
+def teach_emotion(folder: Path, reference: Path, recording: Path, emotion: Emotion) -> None:
+    """Change one prototype of a model such that a recording of a voice is a mix.
+
+    Args:
+        folder: The model.
+        reference: The voice's clip.
+        recording: What is said with it.
+        emotion: The strengths of the mix; not all 0.
+    """
+    networks = load_networks(folder, "cpu", "float32")
+    voice = read_voice(networks, *decode_audio(reference.read_bytes()))
+    heard = read_emotion(networks, *decode_audio(recording.read_bytes()))
+    mixed = mixed_emotion(networks, voice, emotion)
+    index = next(index for index, strength in enumerate(emotion) if strength)
+    row = sum(EMOTION_ROWS[:index]) + networks.emotions.nearest_rows(voice.style)[index]
+    vectors = networks.emotions.vectors.clone()
+    vectors[row] += (heard - mixed) / emotion[index]
+    torch.save(vectors, folder / files.EMOTION_VECTORS.name)
 
 
 def normed(network: nn.Module, places: Iterable[str]) -> dict[str, Tensor]:

@@ -103,6 +103,12 @@ class EmotionTable(nn.Module):
             for group in torch.split(self.styles, list(EMOTION_ROWS))
         ]
 
+    def prototypes(self, style: Float[Tensor, " style"]) -> Float[Tensor, "emotions dim"]:
+        """Return the emotion vector of each emotion for one voice: of what sounds most like it."""
+        rows = self.nearest_rows(style)
+        groups = torch.split(self.vectors, list(EMOTION_ROWS))
+        return torch.stack([group[row] for group, row in zip(groups, rows, strict=True)])
+
     def mix(
         self,
         emotion: Emotion,
@@ -116,9 +122,7 @@ class EmotionTable(nn.Module):
             style: Style vector of the voice.
             spoken: Emotion vector of the voice's clip; it gets what is missing to a sum of 1.
         """
-        rows = self.nearest_rows(style)
-        groups = torch.split(self.vectors, list(EMOTION_ROWS))
-        chosen = torch.stack([group[row] for group, row in zip(groups, rows, strict=True)])
+        chosen = self.prototypes(style)
         strengths = chosen.new_tensor(emotion)
         return strengths @ chosen + (1.0 - strengths.sum()) * spoken
 
