@@ -29,6 +29,7 @@ from unitaf.config import (
     VisemesConfig,
     VoiceConfig,
 )
+from unitaf.data.clips import EmotionListener
 from unitaf.data.features import EncoderFeatures, Extractor, SpeechFeatures
 from unitaf.errors import ConfigError
 from unitaf.face.visemes import STYLES, VisemeAnimator
@@ -311,13 +312,33 @@ def build_transcriber(config: PrepareConfig) -> "Transcriber | None":
         raise ConfigError(f"transcriber: no faster-whisper model in {folder}: {error}") from error
 
 
-def build_extractors(config: PrepareConfig) -> list[Extractor]:
+def build_listener(config: PrepareConfig, engine: TextToSpeech) -> EmotionListener | None:
+    """Return what hears the emotion of clips without a tag, if the job wants that.
+
+    Args:
+        config: The job.
+        engine: The job's own.
+    """
+    if config.emotion == "tags" or not isinstance(config.tts, IndexTts2Config):
+        return None
+    from unitaf.tts.indextts2.emotions import EmotionEar
+    from unitaf.tts.indextts2.engine import IndexTts2
+
+    assert isinstance(engine, IndexTts2)
+    return EmotionEar(engine, _voice_sources(config.tts.voices))
+
+
+def build_extractors(config: PrepareConfig, engine: TextToSpeech | None = None) -> list[Extractor]:
     """Return what computes the features of a corpus: the engine's, then the audio encoder's.
+
+    Args:
+        config: The job.
+        engine: The job's own, if it has been built.
 
     Raises:
         ConfigError: If something is not installed.
     """
-    extractors: list[Extractor] = [_speech_features(config)]
+    extractors: list[Extractor] = [_speech_features(config, engine or build_tts(config.tts))]
     if config.encoder == "whisper":
         extractors.append(_whisper_features())
     elif config.encoder is not None:
@@ -325,12 +346,14 @@ def build_extractors(config: PrepareConfig) -> list[Extractor]:
     return extractors
 
 
-def _speech_features(config: PrepareConfig) -> SpeechFeatures:
+def _speech_features(config: PrepareConfig, engine: TextToSpeech) -> SpeechFeatures:
     is_warped = config.alignment == "warp"
     if isinstance(config.tts, IndexTts2Config):
-        engine = build_indextts2(config.tts)
+        from unitaf.tts.indextts2.engine import IndexTts2
+
+        assert isinstance(engine, IndexTts2)
         return SpeechFeatures(engine, is_warped, engine.encode_all)
-    return SpeechFeatures(build_tts(config.tts), is_warped)
+    return SpeechFeatures(engine, is_warped)
 
 
 def _whisper_features() -> EncoderFeatures:

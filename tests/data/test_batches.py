@@ -4,6 +4,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,6 +141,17 @@ def test_two_sources_are_one_corpus_and_twins_count_once(tmp_path: Path) -> None
     assert opened.clips()["clip_id"].to_pylist() == ["clip0", "clip1", "clip2", "clip3"]
     # The newer run's row counts.
     assert opened.clips()["file"][1].as_py().startswith("clips/runs-2")
+
+
+def test_a_catalog_from_before_emotions_were_heard_goes_with_others(tmp_path: Path) -> None:
+    lay_down(tmp_path, [1.0], "runs/1")
+    catalog = tmp_path / "runs" / "1" / "catalog.parquet"
+    table = pq.read_table(catalog)
+    pq.write_table(table.drop_columns(["emotion_source"]), catalog)
+    lay_down(tmp_path, [1.2], "runs/2", first=1)
+    found = open_corpus(str(tmp_path)).clips()
+    assert found["clip_id"].to_pylist() == ["clip0", "clip1"]
+    assert found["emotion_source"].to_pylist() == [None, "tags"]
 
 
 def test_what_is_no_corpus(tmp_path: Path) -> None:

@@ -10,11 +10,18 @@ from tests.data.captures import babble, moving
 from unitaf import timing
 from unitaf.config import ClipsConfig
 from unitaf.data.clips import Clip, ClipMaker
+from unitaf.data.manifests import (
+    ClipManifest,
+    ClipRow,
+    decode_clip_manifest,
+    encode_manifest,
+)
 from unitaf.data.payloads import decode_clips, encode_clips
 from unitaf.data.reading import Capture
 from unitaf.data.recordings import Recording, Refusal
+from unitaf.errors import InputError
 from unitaf.rigs.arkit import CHANNELS, UNITAF_61, UNITALKER_51
-from unitaf.types import FaceMotion
+from unitaf.types import NEUTRAL, Emotion, FaceMotion, Utterance
 
 RECORDING = Recording("take", "take.wav", "take.npy", speaker="ann")
 
@@ -84,6 +91,68 @@ def test_clips_are_read_back_as_they_were_written() -> None:
         assert replace(one, curves=other.curves) == other or one.audio == other.audio
         for name in ("key", "id", "text", "emotion", "channels", "num_samples", "start_s", "split"):
             assert getattr(one, name) == getattr(other, name)
+
+
+class Ear:
+    """Hears one emotion in all that Ann says, and nothing in anybody else."""
+
+    fingerprint = "ear/1"
+    heard: Emotion = (0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5)
+
+    def voice_of(self, speaker: str) -> str:
+        return speaker
+
+    def hear(self, utterance: Utterance, waveform: np.ndarray, sample_rate: int) -> Emotion:
+        if utterance.speaker != "ann":
+            raise InputError(utterance.id, "she is not Ann", column="speaker")
+        assert (len(waveform), sample_rate) == (3 * 16000, 16000)
+        return self.heard
+
+
+def heard(recording: Recording) -> Clip | Refusal:
+    (made,) = ClipMaker(ClipsConfig(), None, Ear()).make(recording, capture())
+    return made
+
+
+def test_an_emotion_is_heard_where_there_is_no_tag() -> None:
+    clip, untouched = heard(RECORDING), only_clip(capture())
+    assert isinstance(clip, Clip)
+    assert (clip.emotion, clip.emotion_source) == (Ear.heard, "recording")
+    assert (untouched.emotion, untouched.emotion_source) == (NEUTRAL, "tags")
+    # It is in the sound: who reads the sound is not told of it.
+    assert clip.utterance.emotion == Ear.heard
+    assert clip.recorded == replace(untouched.utterance, id=clip.key)
+    tagged = replace(RECORDING, emotion=Ear.heard)
+    kept = heard(tagged)
+    assert isinstance(kept, Clip)
+    assert kept.emotion_source == "tags"
+    assert kept.recorded == kept.utterance
+    assert kept.key == only_clip(capture(), tagged).key
+    assert len({clip.key, kept.key, untouched.key}) == 3
+
+
+def test_a_clip_whose_emotion_cannot_be_told_is_refused() -> None:
+    refused = heard(replace(RECORDING, speaker="ben"))
+    assert refused == Refusal("take", "speaker", "she is not Ann")
+
+
+def test_clips_from_before_emotions_were_heard_have_those_of_tags() -> None:
+    import io
+    import json
+
+    import pyarrow.parquet as pq
+
+    clip = only_clip(capture())
+    table = pq.read_table(io.BytesIO(encode_clips([clip]))).drop_columns(["emotion_source"])
+    (read,) = decode_clips(table)
+    assert (read.key, read.emotion_source) == (clip.key, "tags")
+    row = ClipRow(
+        clip.key, "take", "take", "train", "ann", "en", "Hi.", "given", NEUTRAL, (), 16000, 9, 1
+    )
+    manifest = ClipManifest("shard", "clips/a.parquet", 9, (row,), (), ())
+    value = json.loads(encode_manifest(manifest))
+    del value["clips"][0]["emotion_source"]
+    assert decode_clip_manifest(json.dumps(value).encode()) == manifest
 
 
 def with_curves(change: Callable[[np.ndarray], None]) -> Capture:

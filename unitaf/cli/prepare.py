@@ -56,6 +56,7 @@ def _print_report(report: "PrepareReport") -> None:
         ("by split", _hours(report.hours_by_split)),
         ("by language", _hours(report.hours_by_language)),
         ("texts", _counts(report.texts)),
+        ("emotions", _counts(report.emotions)),
         ("refused", f"{report.rejects:,}"),
         ("causes", _counts(report.rejects_by_cause)),
         ("without features", _counts(report.without_features)),

@@ -354,6 +354,7 @@ class PrepareConfig(Settings):
     clips: ClipsConfig = ClipsConfig()
     transcriber: str | None = Field("tiny.en", description="Or a faster-whisper folder; or none.")
     tts: TtsConfig = HibariConfig()
+    emotion: Literal["tags", "recording"] = Field("tags", description="Of clips without a tag.")
     encoder: str | None = Field(
         "whisper", description="Or the folder of a UniTalker checkpoint, for its encoder; or none."
     )
@@ -364,6 +365,14 @@ class PrepareConfig(Settings):
     max_reject_fraction: float = Field(0.2, ge=0, le=1, description="Above it, exit with 1.")
     run: PrepareRunConfig = PrepareRunConfig()
     corpus: str | None = Field(None, description="Where it goes: a folder or s3://...")
+
+    @model_validator(mode="after")
+    def _is_heard(self) -> Self:
+        if self.emotion == "recording" and not isinstance(self.tts, IndexTts2Config):
+            raise ValueError(
+                f"emotion: recording needs indextts2; {self.tts.kind} hears no emotion"
+            )
+        return self
 
 
 def load_prepare_config(path: str | Path | None, overrides: Sequence[str] = ()) -> PrepareConfig:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from jaxtyping import Float32
@@ -24,7 +24,7 @@ from unitaf.data.reading import Capture
 from unitaf.data.recordings import Recording, Refusal
 from unitaf.data.words import share_words
 from unitaf.errors import InputError
-from unitaf.types import Emotion, Utterance
+from unitaf.types import NEUTRAL, Emotion, Utterance
 
 if TYPE_CHECKING:
     from unitaf.data.transcription import Transcriber
@@ -60,11 +60,22 @@ class Clip:
     channels: tuple[str, ...]
     """The canonical channels that the capture has; the others stand at 0 and mean nothing."""
     fps: float
+    emotion_source: str = "tags"
+    """``tags`` of the source, neutral where it has none; or the ``recording`` itself."""
 
     @property
     def utterance(self) -> Utterance:
         """What is said in it, for a text-to-speech engine."""
         return Utterance(self.key, self.text, self.language, self.speaker, self.emotion)
+
+    @property
+    def recorded(self) -> Utterance:
+        """What is said in it, for an engine that reads its sound.
+
+        An emotion that was heard in the sound is in it: named again it would count twice.
+        """
+        is_heard = self.emotion_source == "recording"
+        return replace(self.utterance, emotion=NEUTRAL) if is_heard else self.utterance
 
     def waveform(self) -> Float32[np.ndarray, " samples"]:
         """Decode the sound."""
@@ -92,6 +103,29 @@ class _Part:
     curves: Float32[np.ndarray, "frames 61"]
 
 
+class EmotionListener(Protocol):
+    """Hears with which emotion something is said."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same sound of the same voice could have another emotion."""
+        ...
+
+    def voice_of(self, speaker: str) -> str:
+        """Return what else the emotion of a speaker's recordings depends on."""
+        ...
+
+    def hear(
+        self, utterance: Utterance, waveform: Float32[np.ndarray, " samples"], sample_rate: int
+    ) -> Emotion:
+        """Return the emotion of a recording.
+
+        Raises:
+            InputError: If that of its speaker cannot be told.
+        """
+        ...
+
+
 class ClipMaker:
     """Makes the clips of recordings.
 
@@ -99,11 +133,19 @@ class ClipMaker:
         rules: What a clip must be.
         transcriber: Writes down what nobody has; None if every recording has words and needs no
             cutting.
+        listener: Hears the emotion of clips for which the source names none; None if they are
+            neutral.
     """
 
-    def __init__(self, rules: ClipsConfig, transcriber: "Transcriber | None") -> None:
+    def __init__(
+        self,
+        rules: ClipsConfig,
+        transcriber: "Transcriber | None",
+        listener: EmotionListener | None = None,
+    ) -> None:
         self._rules = rules
         self._transcriber = transcriber
+        self._listener = listener
 
     def make(self, recording: Recording, capture: Capture) -> Iterator[Clip | Refusal]:
         """Make every clip of a recording, or say why there is none."""
@@ -224,7 +266,17 @@ class ClipMaker:
             channels=prepared.channels,
             fps=self._rules.fps,
         )
+        try:
+            clip = self._with_emotion(clip)
+        except InputError as error:
+            return error
         return replace(clip, key=clip_key(clip))
+
+    def _with_emotion(self, clip: Clip) -> Clip:
+        if self._listener is None or any(clip.emotion):
+            return clip
+        emotion = self._listener.hear(clip.utterance, clip.waveform(), clip.sample_rate)
+        return replace(clip, emotion=emotion, emotion_source="recording")
 
     def _split(self, group: str) -> str:
         """Return the split of everything that says the same, or comes from the same recording."""
@@ -245,6 +297,8 @@ def clip_key(clip: Clip) -> str:
         clip.language,
         clip.emotion,
     ]
+    if clip.recorded != clip.utterance:
+        facts.append(clip.recorded.emotion)
     digest = hashlib.sha256(json.dumps(facts).encode())
     samples, _ = decode_audio(clip.audio)
     digest.update(np.rint(samples * 32768).astype("<i2").tobytes())

@@ -45,9 +45,10 @@ CATALOG_SCHEMA = pa.schema(
         ("encoder_file", pa.string()),
         ("encoder_row", pa.int32()),
         ("encoder_steps", pa.int32()),
+        ("emotion_source", pa.string()),
     ]
 )
-"""The files of features are null for a clip that has none."""
+"""The files of features are null for a clip that has none, the last column in old catalogs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ class Corpus:
                     f"{storage.uri}: the clips of {info.source} have other features or another"
                     f" frame rate than those of {self.info.source}; prepare them alike"
                 )
-        merged = pa.concat_tables([first, *(table for _, table in others)])
+        merged = pa.concat_tables(
+            [first, *(table for _, table in others)], promote_options="default"
+        )
         self._clips = _once_each(merged)
 
     @property

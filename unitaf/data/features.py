@@ -118,7 +118,7 @@ class SpeechFeatures:
             return [Extracted(_half(self._stretched(clip), clip), 0.0) for clip in clips]
         rate = self._engine.sample_rate
         waveforms = [resample(clip.waveform(), clip.sample_rate, rate) for clip in clips]
-        speeches = self._encode_all([clip.utterance for clip in clips], waveforms)
+        speeches = self._encode_all([clip.recorded for clip in clips], waveforms)
         return [
             Extracted(_half(speech.features, clip), speech.alignment_cost)
             for clip, speech in zip(clips, speeches, strict=True)

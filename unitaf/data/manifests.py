@@ -39,6 +39,8 @@ class ClipRow:
     sample_rate: int
     num_samples: int
     num_frames: int
+    emotion_source: str = "tags"
+    """Manifests of old corpora lack it."""
 
 
 @dataclass(frozen=True, slots=True)

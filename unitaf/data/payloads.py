@@ -35,6 +35,7 @@ CLIPS_SCHEMA = pa.schema(
         pa.field("channels", pa.list_(pa.string()), nullable=False),
         pa.field("fps", pa.float64(), nullable=False),
         pa.field("curves", pa.list_(pa.list_(pa.float32(), len(CHANNELS))), nullable=False),
+        pa.field("emotion_source", pa.string(), nullable=False),
     ],
     metadata={"channels": ",".join(CHANNELS), "emotions": ",".join(EMOTIONS), "angles": "radians"},
 )
@@ -71,6 +72,7 @@ def encode_clips(clips: Sequence[Clip]) -> bytes:
             "channels": clip.channels,
             "fps": clip.fps,
             "curves": [],
+            "emotion_source": clip.emotion_source,
         }
         for clip in clips
     ]
@@ -93,6 +95,7 @@ def decode_clips(table: pa.Table) -> Iterator[Clip]:
             curves=decode_curves(table["curves"], index),
             channels=tuple(row["channels"]),
             emotion=_emotion(row["emotion"]),
+            emotion_source=row.get("emotion_source", "tags"),  # Files of old corpora lack it.
             **{name: row[name] for name in _SAME},
         )
 

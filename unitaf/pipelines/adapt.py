@@ -91,7 +91,7 @@ def _lessons(engine: "IndexTts2", clips: Iterator[Clip], rejects: list[str]) -> 
         for clip in batch:
             try:
                 recordings.append(
-                    engine.recording(clip.utterance, clip.waveform(), clip.sample_rate)
+                    engine.recording(clip.recorded, clip.waveform(), clip.sample_rate)
                 )
             except InputError as error:
                 rejects.append(f"clip {clip.id}: {error.reason}")

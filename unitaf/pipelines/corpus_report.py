@@ -32,6 +32,8 @@ class PrepareReport:
     """Clips of every speaker."""
     texts: dict[str, int]
     """Clips whose text was given, and transcribed."""
+    emotions: dict[str, int]
+    """Clips whose emotion is that of the source's tags, and of the recording."""
     without_features: dict[str, int]
     """Clips that lack the features of a set."""
     rejects: int
@@ -90,6 +92,7 @@ def report_on(
         hours_by_language=_hours(rows, "language"),
         speakers=_count(row["speaker"] for row in rows),
         texts=_count(row["text_source"] for row in rows),
+        emotions=_count(row["emotion_source"] for row in rows),
         without_features={
             name: sum(row[f"{name}_file"] is None for row in rows) for name in contents.features
         },

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from unitaf.build import build_extractors, build_transcriber, build_tts
+from unitaf.build import build_extractors, build_listener, build_transcriber, build_tts
 from unitaf.config import PrepareConfig, dump_config
-from unitaf.data.clips import KEY_VERSION, ClipMaker
+from unitaf.data.clips import KEY_VERSION, ClipMaker, EmotionListener
 from unitaf.data.corpus import CorpusInfo
 from unitaf.data.features import Extractor
 from unitaf.data.importers import list_recordings
@@ -110,6 +110,8 @@ def make_plan(source: Source, config: PrepareConfig) -> Plan:
     Raises:
         ConfigError: If the source is none, or a model that is needed is not installed.
     """
+    engine = build_tts(config.tts)
+    listener = build_listener(config, engine)
     recordings: list[Recording] = []
     refusals: list[Refusal] = []
     for found in list_recordings(source, config.source.kind):
@@ -125,17 +127,26 @@ def make_plan(source: Source, config: PrepareConfig) -> Plan:
             KEY_VERSION,
             config.clips.model_dump(mode="json"),
             transcriber.fingerprint if transcriber else "none",
+            *([listener.fingerprint] if listener else []),
         ]
     )
     size = config.run.shard_size or default_shard_size(len(recordings))
     stamped = [(source.stamp(recording), recording) for recording in recordings]
     shards = tuple(
-        RecordingShard(
-            digest([recipe, *(stamp for stamp, _ in group)]), tuple(one for _, one in group)
-        )
+        RecordingShard(digest([recipe, *_makings(group, listener)]), tuple(one for _, one in group))
         for group in group_by_content(stamped, size)
     )
-    return Plan(shards, tuple(refusals), tuple(build_extractors(config)))
+    return Plan(shards, tuple(refusals), tuple(build_extractors(config, engine)))
+
+
+def _makings(
+    group: Sequence[tuple[str, Recording]], listener: EmotionListener | None
+) -> Iterator[str]:
+    """Give what the clips of some recordings depend on: their content, and who is to be heard."""
+    yield from (stamp for stamp, _ in group)
+    if listener is not None:
+        speakers = sorted({recording.speaker for _, recording in group})
+        yield from (f"{speaker}={listener.voice_of(speaker)}" for speaker in speakers)
 
 
 def group_by_content(
@@ -175,8 +186,9 @@ def build_work(
         source: Where the recordings are; opened again in the worker.
         corpus: Where the corpus goes; opened again in the worker.
     """
-    clips = ClipMaker(config.clips, build_transcriber(config))
-    return CorpusMaker(source, corpus, clips, build_extractors(config)).make
+    engine = build_tts(config.tts)
+    clips = ClipMaker(config.clips, build_transcriber(config), build_listener(config, engine))
+    return CorpusMaker(source, corpus, clips, build_extractors(config, engine)).make
 
 
 def pending_shards(storage: Storage, plan: Plan) -> list[RecordingShard]:

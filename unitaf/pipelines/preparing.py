@@ -237,6 +237,7 @@ def _row(clip: Clip) -> ClipRow:
         sample_rate=clip.sample_rate,
         num_samples=clip.num_samples,
         num_frames=len(clip.curves),
+        emotion_source=clip.emotion_source,
     )
 
 
