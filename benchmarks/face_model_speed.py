@@ -33,7 +33,8 @@ SCRIPTS = {"hibari": "ray_jobs/scripts/demo.csv", "kokoro": "ray_jobs/scripts/la
 STYLE = "plain"
 
 _FIRST_FACE = """
-import resource, time
+import time
+import psutil
 from unitaf.build import build_face, build_tts
 from unitaf.config import load_config
 from unitaf.types import Utterance
@@ -41,10 +42,10 @@ from unitaf.types import Utterance
 config = load_config(None, ["tts.kind={engine}", "face.kind={face}"])
 said, engine = [Utterance("a", "Hello.")], build_tts(config.tts)
 speeches = engine.synthesize(said)
-begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+memory = psutil.Process().memory_info
+begun, before = time.perf_counter(), memory().rss
 build_face(config.face, engine).animate(said, speeches, 60.0)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(time.perf_counter() - begun, (after - before) / 1024)
+print(time.perf_counter() - begun, (memory().rss - before) / 2**20)
 """
 
 

@@ -14,7 +14,7 @@ from unitaf.checkpoint.animator import CheckpointAnimator
 from unitaf.checkpoint.describe import describe_checkpoint
 from unitaf.checkpoint.description import FaceModelDescription, MouthInterval, StageSummary
 from unitaf.checkpoint.face_model import build_face_model, load_face_model, write_face_model
-from unitaf.config import FaceModelConfig, load_config
+from unitaf.config import FaceModelConfig, NetworkSizes, load_config
 from unitaf.errors import ConfigError
 from unitaf.face.visemes import VisemeAnimator
 from unitaf.rigs.arkit import CHANNELS as CANONICAL
@@ -177,3 +177,18 @@ def test_what_it_says_is_read_without_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("face_model/5 ")
+
+
+def test_whatever_moves_the_face_is_in_the_fingerprint(tmp_path: Path) -> None:
+    described = written(str(tmp_path))
+    sizes = described.sizes.model_copy(update={"adapter_reads_first": True})
+    changed = [{"fps": 25.0}, {"sizes": sizes}, {"weights_sha256": "0" * 64}]
+    others = [described.model_copy(update=change).fingerprint("ann") for change in changed]
+    assert len({described.fingerprint("ann"), described.fingerprint("ben"), *others}) == 5
+    told = described.model_copy(update={"licence": "other", "stages": (), "corpus": "x"})
+    assert told.fingerprint("ann") == described.fingerprint("ann")
+
+
+def test_sizes_that_no_network_has_are_refused() -> None:
+    with pytest.raises(ValueError, match="adapter_waist 10 cannot be split into 8 adapter_groups"):
+        NetworkSizes(adapter_waist=10)

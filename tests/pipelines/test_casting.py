@@ -135,7 +135,7 @@ def test_names_that_cast_and_script_do_not_share_are_told_with_their_lines(
     print_preview(found)
     shown = " ".join(re.sub(r"[│\s]+", " ", capsys.readouterr().out).split())
     assert "not in the cast 2, with a voice by their name, of 8 lines: ann (6), zed (2)" in shown
-    assert "without a line 2 of the cast: Ann, yan" in shown
+    assert "without a line to make 2 of the cast: Ann, yan" in shown
     alone = preview(script, str(tmp_path / "store"), job(None, tts={"kind": "stub"}))
     assert (alone.uncast, alone.unheard) == ({}, ())
 

@@ -9,6 +9,7 @@ from tests.pipelines.tiny_training import DESCRIBED
 from tests.test_checkpoint import tiny_checkpoint
 from unitaf import timing
 from unitaf.checkpoint.description import FaceModelDescription, FeatureSpace
+from unitaf.checkpoint.face_model import build_face_model, write_face_model
 from unitaf.checkpoint.unitalker import encoder_space, load_checkpoint
 from unitaf.config import NetworkSizes, StageConfig
 from unitaf.errors import ConfigError
@@ -17,6 +18,7 @@ from unitaf.face.model import FaceModel
 from unitaf.face.recordings import predict_motion
 from unitaf.pipelines.training_stages import begin_stage
 from unitaf.rigs.arkit import UNITALKER_51
+from unitaf.storage import open_storage
 
 CHANNELS = ("jawOpen", "headYaw", "mouthPucker", "tongueOut")
 
@@ -85,3 +87,12 @@ def test_a_unitalker_that_does_not_fit_is_refused(
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, unitalker: Path) -> None:
     with pytest.raises(ConfigError, match="is not a checkpoint"):
         begun(tmp_path, on_unitalker(unitalker))
+
+
+def test_an_adapter_that_reads_at_another_rate_is_refused(tmp_path: Path) -> None:
+    """Its tensors may well have the same shapes."""
+    state = build_face_model(DESCRIBED).state_dict()
+    write_face_model(open_storage(str(tmp_path)), "model", DESCRIBED, state)
+    sizes = DESCRIBED.sizes.model_copy(update={"adapter_reads_first": True})
+    with pytest.raises(ConfigError, match=r"its adapter_reads_first is False; this network's is"):
+        begun(tmp_path / "model", DESCRIBED.model_copy(update={"sizes": sizes}))

@@ -54,9 +54,10 @@ MARKUP = Markup(
         ("(waves at {nobody}) Hi.", "Hi.", "(waves at {nobody})"),
         ("3 * 4 * 5", "3 * 4 * 5", ""),
         ("[pause] (sighs) Fine.", "[pause] Fine.", "(sighs)"),
+        ("Hi. [pause 1s] (sighs), well.", "Hi. [pause 1s] well.", "(sighs)"),
         ("[emotion: sad](sighs) *nods* Fine.", "[emotion: sad] Fine.", "(sighs) *nods*"),
         ("Well, [Pause 1s][emotion] (sighs) go.", "Well, [Pause 1s][emotion] go.", "(sighs)"),
-        ("Go. (a) [pause] (b) [pause] (c).", "Go. [pause] [pause].", "(a) (b) (c)"),
+        ("Go. (a) [pause] (b) [pause] (c).", "Go. [pause] [pause]", "(a) (b) (c)"),
         ("[pause] (laughs), **so**...", "[pause] [emphasis]so[/emphasis]...", "(laughs)"),
         ("“[pause] (rire) Quoi ?”", "“[pause] Quoi ?”", "(rire)"),
         (

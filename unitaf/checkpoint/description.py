@@ -1,4 +1,4 @@
-"""What a face model's checkpoint says about itself; to be read without torch."""
+"""What a face model's checkpoint says about itself, and its weights; to be read without torch."""
 
 import hashlib
 from typing import Literal
@@ -103,7 +103,9 @@ class FaceModelDescription(Described):
 
     def fingerprint(self, style: str) -> str:
         """Return what changes whenever the same speech could give another motion."""
-        return f"face_model/5 {self.weights_sha256[:16]} style={style}"
+        said = {"mouth_interval", "licence", "corpus", "stages"}
+        decisive = self.model_dump_json(exclude=said, exclude_defaults=True)
+        return f"face_model/5 {hashlib.sha256(decisive.encode()).hexdigest()[:16]} style={style}"
 
 
 def read_face_model_description(uri: str) -> FaceModelDescription:
@@ -130,7 +132,7 @@ def read_tensors(uri: str, described: FaceModelDescription) -> dict[str, Shaped[
         raise ConfigError(f"{uri}/{WEIGHTS_FILE} is damaged: it has another hash than described")
     try:
         tensors: dict[str, Shaped[np.ndarray, "..."]] = load(weights)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError) as error:
         raise ConfigError(f"{uri}/{WEIGHTS_FILE} cannot be read: {error}") from error
     return tensors
 

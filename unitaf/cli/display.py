@@ -147,7 +147,9 @@ def _cast(uncast: Mapping[str, int], unheard: Sequence[str]) -> list[tuple[str, 
         lines = f"{len(uncast):,}, with a voice by their name, of {sum(uncast.values()):,} lines"
         pairs.append(("not in the cast", f"{lines}: {_shortened(counted)}"))
     if unheard:
-        pairs.append(("without a line", f"{len(unheard):,} of the cast: {_shortened(unheard)}"))
+        pairs.append(
+            ("without a line to make", f"{len(unheard):,} of the cast: {_shortened(unheard)}")
+        )
     return pairs
 
 

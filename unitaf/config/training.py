@@ -87,6 +87,15 @@ class NetworkSizes(Settings):
     expression_dim: int = Field(128, ge=1)
     expression_blocks: int = Field(3, ge=1)
 
+    @model_validator(mode="after")
+    def _check_groups(self) -> Self:
+        if self.adapter_waist is not None and self.adapter_waist % self.adapter_groups:
+            raise ValueError(
+                f"adapter_waist {self.adapter_waist} cannot be split into"
+                f" {self.adapter_groups} adapter_groups"
+            )
+        return self
+
 
 class NetworkConfig(NetworkSizes):
     """The face model's clock and sizes; features, channels and styles are the corpus's."""

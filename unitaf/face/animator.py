@@ -1,4 +1,8 @@
-"""Faces by a trained face model, whatever its network runs on."""
+"""Faces by a trained face model, whatever its network runs on.
+
+Conventions: features are (steps, dim) at the engine's feature rate, curves (frames, channels) at
+the network's own frame rate and, in the motions, at any other. This module needs no torch.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol

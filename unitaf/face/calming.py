@@ -47,7 +47,7 @@ class MoodAverage(nn.Module):
         near = torch.minimum((around - self.frame_context).clamp(min=0), last)
         rows = torch.arange(len(curves), device=curves.device)[:, None]
         moods = curves[..., self.columns][rows, near]
-        total = moods.unfold(1, len(self.window), 1) @ self.window
+        total = (moods.unfold(1, len(self.window), 1) * self.window).sum(-1)
         calmed = curves.clone()
         calmed[..., self.columns] = total
         return calmed

@@ -25,8 +25,9 @@ class CompletedAnimator:
         self._rules = VisemeAnimator()
         others = [name for name in CHANNELS if name not in channels]
         self._columns = column_indices(CHANNELS, others)
-        is_all = not set(others) <= set(EYES_AND_HEAD)
-        self._rest = self._rules.animate if is_all else self._rules.animate_eyes_and_head
+        is_eyes_and_head = set(others) <= set(EYES_AND_HEAD)
+        rules = self._rules
+        self._rest = rules.animate_eyes_and_head if is_eyes_and_head else rules.animate
 
     @property
     def fingerprint(self) -> str:

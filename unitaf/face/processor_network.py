@@ -66,7 +66,8 @@ class ProcessorNetwork:
         share = (positions - before)[:, None].astype(np.float32)
         after = np.ceil(positions).astype(np.int64)
         strengths = np.array([emotion], np.float32)
-        inputs = (features, before.astype(np.int64), after, share, strengths)
+        values = features.astype(np.float32, copy=False)
+        inputs = (values, before.astype(np.int64), after, share, strengths)
         curves: Float32[np.ndarray, "frames channels"]
         (curves,) = self._session.run(None, dict(zip(INPUTS, inputs, strict=True)))
         moods = curves[:, self._moods]

@@ -66,8 +66,8 @@ class Report:
     """Speakers that the job's cast does not name, with how many lines they have: each has a voice
     by the hash of its name."""
     unheard: tuple[str, ...]
-    """Speakers that the job's cast names and that have no line: perhaps the script spells them
-    otherwise."""
+    """Speakers that the job's cast names and that have no line to make: perhaps the script spells
+    them otherwise."""
     unemphasised: int
     """Lines with a mark of emphasis that their engine does not follow."""
     audio_s: float

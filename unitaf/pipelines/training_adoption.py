@@ -64,7 +64,13 @@ def _from_face_model(
         for key, value in other.model.state_dict().items()
         if key in ours or not key.startswith("expression.")
     }
-    if not other.description.features.fits(described.features):
+    if other.description.features.fits(described.features):
+        if other.description.sizes.adapter_reads_first != described.sizes.adapter_reads_first:
+            raise ConfigError(
+                f"init_from {uri}: its adapter_reads_first is"
+                f" {other.description.sizes.adapter_reads_first}; this network's is not"
+            )
+    else:
         state = {k: v for k, v in state.items() if not k.startswith(_READERS)}
         state |= {k: v for k, v in ours.items() if k.startswith(_READERS)}
     known = {name: row for row, name in enumerate(other.description.styles)}

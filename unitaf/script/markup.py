@@ -40,8 +40,10 @@ _EMPHASISED = r"[emphasis]\1[/emphasis]"
 _EMPHASIS = re.compile(r"(?<!\w)\*(?=\S)([^*]+)(?<=\S)\*(?!\w)")
 _EMPHASIS_MARKS = r"(?:\s*\[\s*/?\s*(?i:emphasis)\s*\])*"
 _TURNS = rf"(?P<turns>(?:{_EMPHASIS_MARKS}\s*(?i:{TURN.pattern}))*)"
-_FIRST_STOP = re.compile(rf"^{_TURNS}(?P<marks>{_EMPHASIS_MARKS})[,;:.](?:\s+|$)")
-"""A punctuation mark that a direction was before."""
+_FIRST_STOP = re.compile(
+    rf"(?:^|(?<=[.!?…])(?=\s)){_TURNS}(?P<marks>{_EMPHASIS_MARKS})[,;:.](?:\s+|$)"
+)
+"""A punctuation mark that a direction was before, where a sentence begins."""
 _CODE = r"var=[^\[\]]*\]|lua\([^\[\]]*\)\]|(?=\w*(?:_|[a-z][A-Z]))[A-Za-z_]\w*\]"
 """What after a bracket makes it a placeholder: code, or a name as programmers write it."""
 _KEPT = (
