@@ -3,7 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import distributed
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from tests.pipelines.tiny_training import (
     DESCRIBED,
@@ -12,7 +13,7 @@ from tests.pipelines.tiny_training import (
     tiny_config,
     tiny_measure,
 )
-from unitaf.config import TrainConfig, WorkersConfig
+from unitaf.config import OptimiserConfig, TrainConfig, WorkersConfig
 from unitaf.pipelines.training_loop import Training, Worker, lone_worker
 from unitaf.pipelines.training_worker import precision, wrapper
 
@@ -58,6 +59,31 @@ def test_a_sharded_network_learns_the_same_and_goes_on() -> None:
         assert run.weights()[name].shape == value.shape
         torch.testing.assert_close(run.weights()[name], value, rtol=1e-4, atol=1e-5)
         assert torch.equal(resumed.weights()[name], run.weights()[name])
+
+
+@pytest.mark.usefixtures("lone_group")
+@pytest.mark.parametrize("accumulation", [1, 3])
+def test_workers_share_gradients_once_a_step(accumulation: int) -> None:
+    shared: list[int] = []
+
+    def share(_: object, bucket: distributed.GradBucket) -> torch.futures.Future[Tensor]:
+        shared.append(bucket.index())
+        future: torch.futures.Future[Tensor] = torch.futures.Future()
+        future.set_result(bucket.buffer())
+        return future
+
+    def wrap(losses: nn.Module) -> nn.Module:
+        wrapped = DistributedDataParallel(losses)
+        wrapped.register_comm_hook(None, share)
+        return wrapped
+
+    stages = tuple(stage.model_copy(update={"steps": 3}) for stage in STAGES)
+    config = tiny_config(stages=stages, optimiser=OptimiserConfig(accumulation=accumulation))
+    together = Worker(0, torch.device("cpu"), torch.float32, wrap)
+    run, alone = (finished(training(config, worker)) for worker in (together, lone_worker()))
+    assert shared.count(0) == run.steps_total
+    for name, value in alone.weights().items():
+        torch.testing.assert_close(run.weights()[name], value, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

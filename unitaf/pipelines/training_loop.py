@@ -9,6 +9,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from torch.distributed.checkpoint.state_dict import (
     get_optimizer_state_dict,
     set_optimizer_state_dict,
 )
+from torch.nn.parallel import DistributedDataParallel
 
 from unitaf.checkpoint.description import FaceModelDescription, StageSummary
 from unitaf.config import OptimiserConfig, StageConfig, TrainConfig
@@ -235,14 +237,15 @@ class Training:
         for group in self._optimiser.param_groups:
             group["lr"] = scheduled_rate(self.stage, settings, place.step)
         self._optimiser.zero_grad(set_to_none=True)
-        for _ in range(settings.accumulation):
+        for left in reversed(range(settings.accumulation)):
             batch = with_pivot(next(self._clips), settings.pivot_share, pivot, random)
             place.batches += 1
             place.clips += len(batch.style_ids)
             self.clips += len(batch.style_ids)
-            losses = self._losses(batch.to(worker.device))
-            total = total_loss(losses, self.stage.losses) / settings.accumulation
-            torch.autograd.backward([total])
+            with nullcontext() if left == 0 else self._unshared():
+                losses = self._losses(batch.to(worker.device))
+                total = total_loss(losses, self.stage.losses) / settings.accumulation
+                torch.autograd.backward([total])
             self._add(losses)
         nn.utils.clip_grad_norm_(self._learning, settings.gradient_clip)
         self._optimiser.step()
@@ -250,6 +253,15 @@ class Training:
         every = max(1, self.stage.steps // POINTS_PER_STAGE)
         if place.step % every == 0 or place.step == self.stage.steps:
             self._note_point()
+
+    def _unshared(self) -> AbstractContextManager[None]:
+        """Return what keeps gradients with this worker until the last batch of a step.
+
+        FSDP shares those of every batch: whole gradients are what it saves memory on.
+        """
+        if isinstance(self._losses, DistributedDataParallel):
+            return self._losses.no_sync()
+        return nullcontext()
 
     def _add(self, losses: Mapping[str, Tensor]) -> None:
         for name, loss in losses.items():
