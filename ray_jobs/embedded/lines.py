@@ -23,8 +23,8 @@ STYLES = ("plain", "lively", "restrained")
 """Who speaks; each is animated by a job of its own, with other settings of the animator."""
 LINES = {
     "hibari": {"en": (1200, 1200, 1200)},
-    "kokoro": {"en": (80, 26, 26)}
-    | dict.fromkeys(("es", "fr", "it", "ja", "pt", "zh"), (30, 10, 10)),
+    "kokoro": {"en": (180, 60, 60)}
+    | dict.fromkeys(("es", "fr", "it", "ja", "pt", "zh"), (90, 30, 30)),
 }
 """By engine and language, for each of `STYLES`. Kokoro's face begins with the decoder of hibari's,
 which knows the styles already."""
